@@ -1,0 +1,1 @@
+"""Breakeven: the cheapest way to serve a language-model workload well."""

@@ -1,0 +1,1 @@
+"""What things cost and are: usage, price cards, hosted and open models, accelerators, offers, devices."""

@@ -1,0 +1,1 @@
+"""Thin doors, one file a command: parse, call a room, render."""

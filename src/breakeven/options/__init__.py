@@ -1,0 +1,1 @@
+"""Ways to serve a workload, each as a cost statement: hosted API, own GPUs, edge devices."""

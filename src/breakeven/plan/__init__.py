@@ -1,0 +1,1 @@
+"""Compare options, find where the answer flips, and say why. Pure."""

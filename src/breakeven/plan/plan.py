@@ -1,0 +1,117 @@
+"""The answer: every way of serving a workload that was considered, one of them chosen, and what would change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from breakeven.catalog.evidence import Assumption, Basis
+from breakeven.options.option import Option, OptionKind
+from breakeven.workload.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The option to take, and why in one sentence."""
+
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMiss:
+    """A refused option that would have been cheaper than the chosen one."""
+
+    label: str
+    usd_per_month: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """How many options of a kind were refused for one reason, with a few of them by label."""
+
+    kind: OptionKind
+    reason: str
+    count: int
+    examples: tuple[str, ...]
+    near_misses: tuple[NearMiss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A stretch of volume, [from, to] in whole requests a day, with the option that is cheapest in it.
+
+    Where two or more options alternate, ``options`` names them all, ``count`` is how often the cheapest one changes
+    inside the zone and ``step_requests_per_day`` the typical volume between two changes; otherwise count is 0.
+    """
+
+    from_requests_per_day: int
+    to_requests_per_day: int
+    options: tuple[str, ...]
+    count: int = 0
+    step_requests_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionStep:
+    """One question of the article's tree, what was asked of it, and the branch taken."""
+
+    question: str
+    value: str
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeDecision:
+    """The article's decision tree beside the numbers: its path, its answer, and where they part."""
+
+    path: tuple[DecisionStep, ...]
+    answer: str
+    answer_kind: OptionKind
+    agrees: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """A saving on the chosen option that this workload's own data supports, as a range."""
+
+    name: str
+    usd_per_month_saved_low: Decimal
+    usd_per_month_saved_high: Decimal
+    basis: Basis
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthAhead:
+    """The chosen option, and the cheapest one, at a later month's volume under the stated growth."""
+
+    month: int
+    requests_per_day: int
+    chosen_usd_per_month: Decimal
+    cheapest_label: str
+    cheapest_usd_per_month: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The value that every renderer of ``breakeven plan`` prints."""
+
+    workload: Workload
+    priced_on: date
+    assumptions: tuple[Assumption, ...]
+    options: tuple[Option, ...]
+    considered: int
+    chosen: Choice
+    rejected: tuple[Rejection, ...]
+    breakeven: tuple[Zone, ...]
+    decision: TreeDecision
+    levers: tuple[Lever, ...]
+    months: tuple[MonthAhead, ...]
+
+    @property
+    def chosen_option(self) -> Option:
+        """The option that ``chosen`` names."""
+        return next(option for option in self.options if option.label == self.chosen.label)

@@ -1,0 +1,1 @@
+"""One value, many renderers: text, JSON, CSV, Markdown, HTML, charts."""

@@ -1,0 +1,1 @@
+"""What a device can do: weights, KV cache, roofline, batching. Physics, no money."""
