@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from breakeven.catalog.name_index import NameIndex
+from breakeven.catalog.tables import Row, read_table
+from breakeven.units import BYTES_PER_GB, BYTES_PER_GIB
+
+PRECISIONS = ("fp16", "int8", "fp8", "fp4")
+"""The arithmetic that a peak is stated for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +31,49 @@ class Accelerator:
     interconnect_bytes_per_s: float
     source: str
     confidence: str
+
+
+@cache
+def accelerators() -> Mapping[str, Accelerator]:
+    """All accelerators by canonical name.
+
+    Raises:
+        CatalogError: a row of ``data/accelerators.csv`` is wrong.
+    """
+    return MappingProxyType({row.name: row for row in read_table("accelerators.csv", _accelerator)})
+
+
+def accelerator(name: str) -> Accelerator:
+    """The accelerator behind any of its names ("H100", "h100_sxm", "NVIDIA H100 80GB").
+
+    Raises:
+        UnknownName: no row carries the name; the hint lists the nearest.
+    """
+    return accelerators()[_index().canonical(name)]
+
+
+@cache
+def _index() -> NameIndex:
+    aliases = dict(read_table("accelerator_aliases.csv", lambda row: (row.text("alias"), row.text("name"))))
+    return NameIndex("accelerator", accelerators(), aliases)
+
+
+def _accelerator(row: Row) -> Accelerator:
+    return Accelerator(
+        name=row.text("name"),
+        memory_bytes=round(row.number("memory_gib") * BYTES_PER_GIB),
+        memory_bandwidth_bytes_per_s=row.number("memory_bandwidth_gb_per_s") * BYTES_PER_GB,
+        peak_flops_per_s=_peaks(row),
+        board_power_w=row.number("board_power_w"),
+        interconnect_bytes_per_s=row.number("interconnect_gb_per_s") * BYTES_PER_GB,
+        source=row.text("source"),
+        confidence=row.text("confidence"),
+    )
+
+
+def _peaks(row: Row) -> Mapping[str, float]:
+    stated = {precision: row.optional_number(f"{precision}_dense_tflops") for precision in PRECISIONS}
+    peaks = {precision: tflops * 1e12 for precision, tflops in stated.items() if tflops}
+    if "fp16" not in peaks:
+        raise row.wrong("fp16_dense_tflops must be a positive number")
+    return MappingProxyType(peaks)
