@@ -1,0 +1,280 @@
+"""A plan as a document: the answer, the candidates, why the rest lost, where the answer flips, what carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from breakeven.options.option import Option
+from breakeven.plan.plan import DecisionStep, Plan, Rejection
+from breakeven.render.document import Column, Document, Row, Section, Table, left, right
+from breakeven.render.money import (
+    UNKNOWN,
+    change_text,
+    column_decimals,
+    percent_text,
+    seconds_text,
+    usd_per_1k_requests,
+    usd_text,
+)
+from breakeven.render.zones import flip_sentence, zone_points
+
+KIND_NAMES = {"api": "hosted API", "gpu": "own GPUs", "edge": "edge devices"}
+"""The three ways of serving, in words."""
+
+
+def plan_document(plan: Plan) -> Document:
+    """The whole plan, most important first; sections without content are left out."""
+    sections = (
+        candidates_section(plan),
+        statement_section(plan.chosen_option, title=f"What {plan.chosen.label} costs a month"),
+        rejected_section(plan),
+        breakeven_section(plan),
+        decision_section(plan),
+        levers_section(plan),
+        months_section(plan),
+        assumptions_section(plan),
+    )
+    return Document(
+        title=f"Plan for {plan.workload.name}",
+        headline=headline(plan),
+        sections=tuple(section for section in sections if section is not None),
+    )
+
+
+def headline(plan: Plan) -> tuple[str, ...]:
+    """The answer, the reason, and what was asked, one sentence each."""
+    chosen = plan.chosen_option
+    per_1k = usd_per_1k_requests(chosen.usd_per_month, plan.workload.requests_per_day)
+    amount = usd_text(per_1k, column_decimals([per_1k]))
+    take = f"Take {chosen.label} ({KIND_NAMES[chosen.kind]})"
+    return (
+        f"{take}: {usd_text(chosen.usd_per_month)} a month, {amount} per 1,000 requests.",
+        f"Why: {_sentence(plan.chosen.why)}",
+        workload_sentence(plan),
+    )
+
+
+def workload_sentence(plan: Plan) -> str:
+    """Volume, tokens and requirements that were priced."""
+    workload = plan.workload
+    slo = workload.requirements.slo
+    residency = ", data stays in house" if workload.requirements.data_residency else ""
+    return (
+        f"Asked: {workload.requests_per_day:,} requests a day of {workload.mean_input_tokens:,.0f} input and "
+        f"{workload.mean_output_tokens:,.0f} output tokens on average; quality at least "
+        f"{workload.requirements.min_quality}, first token within {seconds_text(slo.ttft_s)} and "
+        f"{seconds_text(slo.tpot_s)} a token at p{slo.percentile:g}{residency}. "
+        f"Prices of {plan.priced_on.isoformat()}; {plan.considered:,} options considered."
+    )
+
+
+def candidates_section(plan: Plan) -> Section:
+    """The candidates, cheapest first, the chosen one marked, each with its distance from the chosen one."""
+    options = sorted(plan.options, key=lambda option: option.usd_per_month)
+    volume = plan.workload.requests_per_day
+    decimals = column_decimals(usd_per_1k_requests(option.usd_per_month, volume) for option in options)
+    rows = tuple(_candidate_row(plan, option, decimals) for option in options)
+    columns = (
+        left("Kind"),
+        left("Option", wraps=True),
+        right("$/month"),
+        right("Against chosen"),
+        right("$/1k requests"),
+        right("TTFT"),
+        right("TPOT"),
+        left("Quality"),
+        left("Control", wraps=True),
+    )
+    caption = f"Candidates for {plan.workload.name} by monthly cost"
+    return Section(
+        title="Candidates",
+        table=Table(caption=caption, columns=columns, rows=rows),
+        notes=tuple(_latency_notes(options)),
+    )
+
+
+def _candidate_row(plan: Plan, option: Option, decimals: int) -> Row:
+    chosen = plan.chosen_option
+    is_chosen = option.label == chosen.label
+    per_1k = usd_per_1k_requests(option.usd_per_month, plan.workload.requests_per_day)
+    return Row(
+        cells=(
+            option.kind,
+            option.label,
+            usd_text(option.usd_per_month),
+            "chosen" if is_chosen else _against(option, chosen),
+            usd_text(per_1k, decimals),
+            seconds_text(option.ttft_s),
+            seconds_text(option.tpot_s),
+            option.quality.tier,
+            option.control,
+        ),
+        marked=is_chosen,
+    )
+
+
+def _against(option: Option, chosen: Option) -> str:
+    """How much dearer: percent up to twice the chosen cost, then a multiple."""
+    if not chosen.usd_per_month:
+        return change_text(option.usd_per_month)
+    times = option.usd_per_month / chosen.usd_per_month
+    return percent_text(times - 1) if times < 2 else f"x{times:,.1f}"
+
+
+def _latency_notes(options: list[Option]) -> Iterator[str]:
+    """Each distinct reason for a missing latency, once, with how many options share it."""
+    unmeasured = [option for option in options if option.ttft_s is None or option.tpot_s is None]
+    for note in dict.fromkeys(option.latency_note for option in unmeasured):
+        count = sum(option.latency_note == note for option in unmeasured)
+        yield f"Latency {UNKNOWN} for {count} of them: {_sentence(note)}"
+
+
+def statement_section(option: Option, title: str) -> Section:
+    """The lines of one option's cost statement, adding up to its total."""
+    lines = option.statement.lines
+    rows = [Row(cells=(line.label, usd_text(line.usd_per_month), line.basis, line.source)) for line in lines]
+    rows.append(Row(cells=("total", usd_text(option.usd_per_month), "", "")))
+    columns = (left("Line", wraps=True), right("$/month"), left("Basis"), left("Source", wraps=True))
+    return Section(
+        title=title,
+        table=Table(caption=f"Cost lines of {option.label}", columns=columns, rows=tuple(rows)),
+        notes=(_sentence(option.note),) if option.note else (),
+    )
+
+
+def rejected_section(plan: Plan) -> Section | None:
+    """What was refused, counted by reason, and the refused options that would have been cheaper."""
+    if not plan.rejected:
+        return None
+    refused = sum(rejection.count for rejection in plan.rejected)
+    columns = (left("Kind"), right("Count"), left("Reason", wraps=True), left("For example", wraps=True))
+    ordered = sorted(plan.rejected, key=lambda rejection: (rejection.kind, -rejection.count))
+    rows = tuple(
+        Row(cells=(rejection.kind, f"{rejection.count:,}", rejection.reason, ", ".join(rejection.examples[:2])))
+        for rejection in ordered
+    )
+    return Section(
+        title="Refused",
+        sentences=(f"{refused:,} of {plan.considered:,} options were refused.",),
+        points=tuple(point for rejection in ordered for point in _near_miss_points(rejection)),
+        table=Table(caption="Refused options by reason", columns=columns, rows=rows),
+    )
+
+
+def _near_miss_points(rejection: Rejection) -> Iterator[str]:
+    for miss in rejection.near_misses:
+        yield f"{miss.label} would cost {usd_text(miss.usd_per_month)} a month, but: {_sentence(rejection.reason)}"
+
+
+def breakeven_section(plan: Plan) -> Section | None:
+    """The volumes at which the cheapest option changes, in words, today's volume pointed out."""
+    if not plan.breakeven:
+        return None
+    volume = plan.workload.requests_per_day
+    return Section(
+        title="Break-even",
+        sentences=(flip_sentence(plan.breakeven, volume),),
+        points=tuple(zone_points(plan.breakeven, volume)),
+    )
+
+
+def decision_section(plan: Plan) -> Section:
+    """The article's decision tree beside the numbers, and why they part where they do."""
+    decision = plan.decision
+    agreement = (
+        f"The tree says {decision.answer}; the numbers agree."
+        if decision.agrees
+        else f"The tree says {decision.answer}; the numbers say {plan.chosen.label}: {_sentence(decision.why_not)}"
+    )
+    return Section(
+        title="Decision tree and numbers",
+        sentences=(agreement,),
+        points=tuple(_step_text(step) for step in decision.path),
+    )
+
+
+def _step_text(step: DecisionStep) -> str:
+    taken = "yes" if step.taken else "no"
+    return f"{step.question} {taken}" if step.value in {"", taken} else f"{step.question} {taken} ({step.value})"
+
+
+def levers_section(plan: Plan) -> Section | None:
+    """Savings on the chosen option that this workload's own data supports."""
+    if not plan.levers:
+        return None
+    columns = (left("Lever"), right("Saves at least"), right("at most"), left("Basis"), left("Note", wraps=True))
+    rows = tuple(
+        Row(
+            cells=(
+                lever.name,
+                usd_text(lever.usd_per_month_saved_low),
+                usd_text(lever.usd_per_month_saved_high),
+                lever.basis,
+                lever.note,
+            )
+        )
+        for lever in plan.levers
+    )
+    return Section(title="Levers", table=Table(caption="Monthly savings by lever", columns=columns, rows=rows))
+
+
+def months_section(plan: Plan) -> Section | None:
+    """The months ahead under the stated growth."""
+    if not plan.months:
+        return None
+    columns = (
+        right("Month"),
+        right("Requests a day"),
+        right("Chosen $/month"),
+        left("Cheapest then", wraps=True),
+        right("$/month"),
+    )
+    rows = tuple(
+        Row(
+            cells=(
+                f"+{month.month}" if month.month else "now",
+                f"{month.requests_per_day:,}",
+                usd_text(month.chosen_usd_per_month),
+                "the chosen one" if month.cheapest_label == plan.chosen.label else month.cheapest_label,
+                usd_text(month.cheapest_usd_per_month),
+            )
+        )
+        for month in plan.months
+    )
+    growth = f"Growth of {percent_text(plan.workload.growth_per_month_frac)} a month."
+    table = Table(caption="Cost in the months ahead", columns=columns, rows=rows)
+    return Section(title="Months ahead", sentences=(growth,), table=table)
+
+
+def assumptions_section(plan: Plan) -> Section | None:
+    """Every input that the answer rests on, with its basis and source."""
+    if not plan.assumptions:
+        return None
+    columns: tuple[Column, ...] = (
+        left("Assumption", wraps=True),
+        right("Value"),
+        left("Unit", wraps=True),
+        left("Basis"),
+        left("Source", wraps=True),
+    )
+    rows = tuple(
+        Row(cells=(fact.name, value_text(fact.value), fact.unit, fact.basis, fact.source)) for fact in plan.assumptions
+    )
+    table = Table(caption="Assumptions behind the plan", columns=columns, rows=rows)
+    return Section(title="Assumptions", table=table, folded=True)
+
+
+def value_text(value: object) -> str:
+    """An assumption's value: yes and no for truths, thousands separators for whole numbers, text as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _sentence(text: str) -> str:
+    """The text with one full stop."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

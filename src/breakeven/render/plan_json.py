@@ -1,0 +1,176 @@
+"""A plan as JSON, schema ``breakeven/plan/1`` (``schemas/plan-1.json``)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from breakeven.catalog.evidence import Assumption
+from breakeven.options.option import Option
+from breakeven.options.statement import CostLine
+from breakeven.plan.plan import Plan, Rejection, TreeDecision, Zone
+from breakeven.render import json
+from breakeven.render.money import decimal_text, usd_per_1k_requests
+from breakeven.workload.workload import Workload
+
+
+def render(plan: Plan) -> str:
+    """The whole plan as JSON text."""
+    return json.render("plan", plan_body(plan))
+
+
+def plan_body(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values; money is decimal text, so the lines of an option sum to it exactly."""
+    return {
+        "workload": workload_body(plan.workload),
+        "priced_on": plan.priced_on.isoformat(),
+        "considered": plan.considered,
+        "chosen": {"label": plan.chosen.label, "why": plan.chosen.why},
+        "options": [option_body(option, plan.workload.requests_per_day) for option in plan.options],
+        "rejected": [_rejection_body(rejection) for rejection in plan.rejected],
+        "breakeven": [zone_body(zone) for zone in plan.breakeven],
+        "decision": _decision_body(plan.decision),
+        "levers": [
+            {
+                "name": lever.name,
+                "usd_per_month_saved": {
+                    "low": decimal_text(lever.usd_per_month_saved_low),
+                    "high": decimal_text(lever.usd_per_month_saved_high),
+                },
+                "basis": lever.basis,
+                "note": lever.note,
+            }
+            for lever in plan.levers
+        ],
+        "months": [
+            {
+                "month": month.month,
+                "requests_per_day": month.requests_per_day,
+                "chosen_usd_per_month": decimal_text(month.chosen_usd_per_month),
+                "cheapest": {
+                    "label": month.cheapest_label,
+                    "usd_per_month": decimal_text(month.cheapest_usd_per_month),
+                },
+            }
+            for month in plan.months
+        ],
+        "assumptions": [_assumption_body(assumption) for assumption in plan.assumptions],
+    }
+
+
+def option_body(option: Option, requests_per_day: int) -> dict[str, Any]:
+    """One option with its lines."""
+    return {
+        "kind": option.kind,
+        "label": option.label,
+        "usd_per_month": decimal_text(option.usd_per_month),
+        "usd_per_1k_requests": decimal_text(usd_per_1k_requests(option.usd_per_month, requests_per_day)),
+        "ttft_s": option.ttft_s,
+        "tpot_s": option.tpot_s,
+        "latency_note": option.latency_note,
+        "quality": option.quality.tier,
+        "quality_evidence": {
+            "score": option.quality.score,
+            "benchmark": option.quality.benchmark,
+            "source": option.quality.source,
+        },
+        "control": option.control,
+        "note": option.note,
+        "lines": [_line_body(line) for line in option.statement.lines],
+    }
+
+
+def _line_body(line: CostLine) -> dict[str, Any]:
+    return {
+        "label": line.label,
+        "quantity": decimal_text(line.quantity),
+        "unit": line.unit,
+        "usd_per_unit": decimal_text(line.usd_per_unit),
+        "usd_per_month": decimal_text(line.usd_per_month),
+        "basis": line.basis,
+        "source": line.source,
+    }
+
+
+def workload_body(workload: Workload) -> dict[str, Any]:
+    """The workload as it was priced: volume, token quantiles, shape, requirements and costs."""
+    slo = workload.requirements.slo
+    costs = workload.costs
+    return {
+        "name": workload.name,
+        "requests_per_day": workload.requests_per_day,
+        "sampled_requests": int(workload.input_tokens.size),
+        "input_tokens": _token_body(workload.input_tokens),
+        "output_tokens": _token_body(workload.output_tokens),
+        "longest_request_tokens": workload.longest_request_tokens,
+        "hourly_shape": list(workload.hourly_shape),
+        "peak_requests_per_s": workload.peak_requests_per_s,
+        "burst_frac": workload.burst_frac,
+        "growth_per_month_frac": workload.growth_per_month_frac,
+        "duplicate_requests_frac": workload.duplicate_requests_frac,
+        "shared_prefix_tokens": workload.shared_prefix_tokens,
+        "prefix_reuse_frac": workload.prefix_reuse_frac,
+        "requirements": {
+            "min_quality": workload.requirements.min_quality,
+            "ttft_s": slo.ttft_s,
+            "tpot_s": slo.tpot_s,
+            "percentile": slo.percentile,
+            "data_residency": workload.requirements.data_residency,
+        },
+        "costs": {
+            "engineer_usd_per_month": decimal_text(costs.engineer_usd_per_month),
+            "engineer_share_frac": decimal_text(costs.engineer_share_frac),
+            "edge_engineer_share_frac": decimal_text(costs.edge_engineer_share_frac),
+            "electricity_usd_per_kwh": decimal_text(costs.electricity_usd_per_kwh),
+            "device_life_months": costs.device_life_months,
+        },
+    }
+
+
+def _token_body(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, float]:
+    p50, p90, p99 = (float(value) for value in np.percentile(tokens, (50, 90, 99)))
+    return {"mean": float(tokens.mean()), "p50": p50, "p90": p90, "p99": p99}
+
+
+def zone_body(zone: Zone) -> dict[str, Any]:
+    """A break-even zone; ``count`` and ``step`` only where its options alternate."""
+    body: dict[str, Any] = {
+        "requests_per_day": {"from": zone.from_requests_per_day, "to": zone.to_requests_per_day},
+        "options": list(zone.options),
+    }
+    return {**body, "count": zone.count, "step": zone.step_requests_per_day} if zone.count else body
+
+
+def _rejection_body(rejection: Rejection) -> dict[str, Any]:
+    return {
+        "kind": rejection.kind,
+        "reason": rejection.reason,
+        "count": rejection.count,
+        "examples": list(rejection.examples),
+        "near_misses": [
+            {"label": miss.label, "usd_per_month": decimal_text(miss.usd_per_month)} for miss in rejection.near_misses
+        ],
+    }
+
+
+def _decision_body(decision: TreeDecision) -> dict[str, Any]:
+    return {
+        "path": [{"question": step.question, "value": step.value, "taken": step.taken} for step in decision.path],
+        "answer": decision.answer,
+        "answer_kind": decision.answer_kind,
+        "agrees": decision.agrees,
+        "why_not": decision.why_not,
+    }
+
+
+def _assumption_body(assumption: Assumption) -> dict[str, Any]:
+    value = assumption.value
+    return {
+        "name": assumption.name,
+        "value": decimal_text(value) if isinstance(value, Decimal) else value,
+        "unit": assumption.unit,
+        "basis": assumption.basis,
+        "source": assumption.source,
+    }
