@@ -78,6 +78,13 @@ class Row:
             raise self.wrong(f"{column} must be a number of at least 0, not {text!r}")
         return value
 
+    def optional_price(self, column: str) -> Decimal | None:
+        """An exact price above zero, or None when the cell is blank: an unknown price is never a price of zero."""
+        value = self.optional_amount(column)
+        if value == 0:
+            raise self.wrong(f"{column} is 0; leave the cell blank where the price is unknown")
+        return value
+
     def date(self, column: str) -> datetime.date:
         """An ISO date, such as 2026-11-24."""
         text = self.text(column)
