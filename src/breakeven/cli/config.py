@@ -1,0 +1,65 @@
+"""The configuration file: defaults for every command's options, and tables that the rooms read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from breakeven.errors import ConfigError
+
+DEFAULT_FILE = Path("breakeven.toml")
+"""Read where it is present and no ``--config`` names another."""
+
+MAXIMUM_BYTES = 16 * 1024 * 1024
+"""A larger configuration file is refused rather than read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The parsed file, divided: ``defaults`` of each command's options, and ``tables`` that the rooms read."""
+
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(path: Path | None, commands: Collection[str]) -> Configuration:
+    """Read ``path``, or `DEFAULT_FILE` where it is None and that file exists; tables named as commands are defaults.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or sets a command to something that is not a table.
+    """
+    if path is None and not DEFAULT_FILE.is_file():
+        return Configuration()
+    path = path or DEFAULT_FILE
+    tables = _read(path)
+    for command in commands:
+        if not isinstance(tables.get(command, {}), dict):
+            raise ConfigError(f"{command} in {path} must be a table", hint=f"write [{command}]")
+    return Configuration(
+        defaults={
+            command: {_parameter(name): value for name, value in tables.get(command, {}).items()}
+            for command in commands
+        },
+        tables={name: table for name, table in tables.items() if name not in commands},
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise ConfigError(f"configuration file {path} is larger than {MAXIMUM_BYTES:,} bytes")
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read configuration file {path}", cause=error.strerror, hint="breakeven --config FILE ..."
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"configuration file {path} is not TOML in UTF-8", cause=str(error)) from error
+
+
+def _parameter(option: str) -> str:
+    name = option.replace("-", "_")
+    return "output_format" if name == "format" else name
