@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from breakeven.cli.main import cli
+from breakeven.cli import main as front_door
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REFERENCE = REPOSITORY / "docs/reference/cli.md"
@@ -74,7 +74,7 @@ def printed(command: str) -> str:
 def reference() -> str:
     """The command line reference as Markdown."""
     parts = ["# Command line\n", "Generated from the commands by `make docs`.\n"]
-    for path, command in commands(cli, "breakeven"):
+    for path, command in commands(front_door.breakeven, "breakeven"):
         parts += command_section(path, command)
     return "\n".join(parts)
 
@@ -102,7 +102,7 @@ def command_section(path: str, command: click.Command) -> list[str]:
 
 
 def described(text: str | None) -> str:
-    """Help text as Markdown: click's ``\\b`` marks a block whose line breaks count."""
+    """Help text as Markdown; a paragraph that starts with a backspace is one whose line breaks count, for click."""
     paragraphs = re.split(r"\n\s*\n", (text or "").strip())
     return "\n\n".join(
         f"```\n{paragraph.lstrip(chr(8)).strip(chr(10))}\n```" if paragraph.startswith("\b") else paragraph

@@ -1,0 +1,97 @@
+"""The documentation is whole, current, and claims nothing that evidence.md does not show."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from breakeven import errors
+from breakeven.cli import main as front_door
+from conftest import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+PAGES = [*REPOSITORY.glob("*.md"), *sorted(DOCS.rglob("*.md"))]
+GENERATED = re.compile(r"<!-- output: .*?<!-- /output -->", re.DOTALL)
+FIGURE = re.compile(r"\d[\d,.]*\s?(?:%|x\b|ms\b|s\b|min\b|seconds|minutes|hours|MB|GB|MiB|GiB|times\b)")
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None, name
+            yield from commands(below, f"{path} {name}")
+
+
+def test_what_is_generated_is_current() -> None:
+    check = [sys.executable, REPOSITORY / "scripts/docs.py", "--check"]
+    result = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_command_and_option_is_documented() -> None:
+    sections = dict(
+        re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", read(DOCS / "reference/cli.md"), re.MULTILINE | re.DOTALL)
+    )
+    for path, command in commands(front_door.breakeven, "breakeven"):
+        assert path in sections, f"{path} is not in the reference"
+        for parameter in command.get_params(click.Context(command)):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                for name in parameter.opts:
+                    assert name in sections[path], f"{path} {name} is not in the reference"
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    for path, command in commands(front_door.breakeven, "breakeven"):
+        assert command.help, path
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{path} {parameter.opts[0]}"
+
+
+def test_every_error_is_documented_with_its_exit_code() -> None:
+    page = read(DOCS / "reference/exit-codes.md")
+    for name, error in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(error, errors.BreakevenError) and error is not errors.BreakevenError:
+            assert f"| `{name}` | {error.exit_code} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", read(page)):
+        if not re.match(r"https?:", target):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_can_be_found_from_the_readme() -> None:
+    found, unread = set[Path](), [REPOSITORY / "README.md"]
+    while unread:
+        page = unread.pop()
+        found.add(page)
+        links = re.findall(r"\]\(([^)#\s:]+\.md)(?:#[^)]*)?\)", read(page))
+        unread += {(page.parent / link).resolve() for link in links} - found
+    assert set(PAGES) - found == set()
+
+
+def test_the_readme_claims_no_figure_without_evidence() -> None:
+    evidence = read(DOCS / "evidence.md")
+    claimed = FIGURE.findall(GENERATED.sub("", read(REPOSITORY / "README.md")))
+    assert [figure for figure in claimed if figure not in evidence] == []
+
+
+def test_every_command_of_the_evidence_exists() -> None:
+    for path in re.findall(r"(?:tests|benchmarks|examples)/[\w/.]+\.\w+", read(DOCS / "evidence.md")):
+        assert (REPOSITORY / path).exists(), path
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
