@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @click.option("--reference", metavar="MODEL", help="Hosted model that thresholds and savings are held against.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Candidates to show.")
 @click.option("--explain", metavar="LABEL", help="Print the arithmetic of this option, or of this line.")
-@click.option("--at", "priced_on", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]")
+@click.option(
+    "--at", "priced_on", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]"
+)
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context

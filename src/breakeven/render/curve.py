@@ -1,0 +1,122 @@
+"""Cost against volume as text, JSON (``breakeven/curve/1``), CSV, Markdown or HTML."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+from breakeven.errors import InputError
+from breakeven.plan.curve_report import CurveReport
+from breakeven.plan.plan import Zone
+from breakeven.render import csv, json, markdown, text
+from breakeven.render.csv import text_cell
+from breakeven.render.document import Document, Row, Section, Table, left, right
+from breakeven.render.money import decimal_text, usd_text
+from breakeven.render.plan_json import workload_body, zone_body
+from breakeven.render.zones import flip_sentence, zone_points
+
+CURVE_FORMATS = ("text", "json", "csv", "markdown", "html")
+"""Formats of ``breakeven curve``."""
+
+
+def render_curve(report: CurveReport, output_format: str, style: text.TextStyle = text.PLAIN) -> str:
+    """The curves in ``output_format``.
+
+    Raises:
+        InputError: an unknown format.
+    """
+    match output_format:
+        case "text":
+            return text.render(curve_document(report), style)
+        case "json":
+            return json.render("curve", curve_body(report))
+        case "csv":
+            return curve_csv(report)
+        case "markdown":
+            return markdown.render(curve_document(report))
+        case "html":
+            rendered: str = import_module("breakeven.render.curve_html").render(report)
+            return rendered
+    raise InputError(f"no format {output_format!r}", hint=f"use one of: {', '.join(CURVE_FORMATS)}")
+
+
+def curve_document(report: CurveReport) -> Document:
+    """Where the answer flips, then the costs by volume."""
+    volume = report.workload.requests_per_day
+    return Document(
+        title=f"Cost against volume for {report.workload.name}",
+        headline=(flip_sentence(report.crossings, volume),),
+        sections=(
+            Section(title="Cheapest by volume", points=tuple(zone_points(report.crossings, volume))),
+            Section(title="Cost a month", points=legend(report), table=points_table(report)),
+        ),
+    )
+
+
+def legend(report: CurveReport) -> tuple[str, ...]:
+    """What the letters over the columns stand for."""
+    return tuple(f"{letter(place)}: {label}" for place, label in enumerate(report.labels))
+
+
+def letter(place: int) -> str:
+    """A, B, ..., Z, A2, B2, ... for 0, 1, ...
+
+    >>> letter(0), letter(25), letter(26)
+    ('A', 'Z', 'A2')
+    """
+    turn, place_in_turn = divmod(place, 26)
+    return chr(ord("A") + place_in_turn) + (str(turn + 1) if turn else "")
+
+
+def points_table(report: CurveReport) -> Table:
+    """Rows of volumes, a column for each option, the cheapest named last."""
+    letters = [letter(place) for place in range(len(report.labels))]
+    columns = (right("Requests a day"), *(right(name) for name in letters), left("Cheapest"))
+    rows = []
+    for point in report.points:
+        least = min(point.usd_per_month)
+        cheapest = [name for name, amount in zip(letters, point.usd_per_month, strict=True) if amount == least]
+        amounts = (usd_text(amount) for amount in point.usd_per_month)
+        rows.append(Row(cells=(f"{point.requests_per_day:,}", *amounts, ", ".join(cheapest))))
+    return Table(caption="Monthly cost in US dollars by requests a day", columns=columns, rows=tuple(rows))
+
+
+def curve_csv(report: CurveReport) -> str:
+    """One row a volume and option."""
+    rows = (
+        (str(point.requests_per_day), text_cell(label), decimal_text(amount))
+        for point in report.points
+        for label, amount in zip(report.labels, point.usd_per_month, strict=True)
+    )
+    return csv.render(("requests_per_day", "option", "usd_per_month"), rows)
+
+
+def curve_body(report: CurveReport) -> dict[str, Any]:
+    """The curves as JSON values; a crossing's volume is the first at which its ``to`` options are the cheapest."""
+    return {
+        "workload": workload_body(report.workload),
+        "curves": [
+            {
+                "label": label,
+                "points": [
+                    {
+                        "requests_per_day": point.requests_per_day,
+                        "usd_per_month": decimal_text(point.usd_per_month[place]),
+                    }
+                    for point in report.points
+                ],
+            }
+            for place, label in enumerate(report.labels)
+        ],
+        "zones": [zone_body(zone) for zone in report.crossings],
+        "crossings": [_crossing_body(before, after) for before, after in pairwise(report.crossings)],
+    }
+
+
+def _crossing_body(before: Zone, after: Zone) -> dict[str, Any]:
+    return {
+        "requests_per_day": after.from_requests_per_day,
+        "from": list(before.options),
+        "to": list(after.options),
+    }
