@@ -14,6 +14,7 @@ import pytest
 
 from breakeven import errors
 from breakeven.cli import main as front_door
+from breakeven.workload.settings import SETTINGS
 from conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -91,6 +92,19 @@ def test_the_readme_claims_no_figure_without_evidence() -> None:
 def test_every_command_of_the_evidence_exists() -> None:
     for path in re.findall(r"(?:tests|benchmarks|examples)/[\w/.]+\.\w+", read(DOCS / "evidence.md")):
         assert (REPOSITORY / path).exists(), path
+
+
+def test_every_key_of_a_workload_file_is_documented_with_its_default() -> None:
+    page = read(DOCS / "reference/workload-file.md")
+    for setting in SETTINGS:
+        _, _, table = page.partition(f"## `[{setting.table}]`")
+        row = re.search(rf"^\| `{setting.key}` \|[^|]*\| `?([^|`]*)`? \|", table, re.MULTILINE)
+        assert row, setting.key
+        assert row[1] == as_toml(setting.default), setting.key
+
+
+def as_toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def read(path: Path) -> str:

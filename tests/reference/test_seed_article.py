@@ -64,7 +64,7 @@ def test_list_prices_give_what_the_articles_code_gives(model: str) -> None:
     assert priced.usd == from_code
 
 
-@pytest.mark.parametrize(("model", "share"), zip(TABLE, ("0.583", "0.583", "0.250", "0.583"), strict=True))
+@pytest.mark.parametrize(("model", "share"), list(zip(TABLE, ("0.583", "0.583", "0.250", "0.583"), strict=True)))
 def test_the_articles_table_prints_a_part_of_it(model: str, share: str) -> None:
     from_code, printed = TABLE[model]
     assert f"{printed / from_code:.3f}" == share
