@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from breakeven.catalog.model_shapes import Attention, FeedForward, ModelShape
 from breakeven.catalog.name_index import NameIndex
 from breakeven.catalog.tables import Row, read_table
+
+_PUBLISHED_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +21,13 @@ class OpenModel:
 
     ``expert_params`` are the parameters of one routed expert over all layers, ``experts`` the routed experts a layer,
     ``experts_per_token`` how many of them a token uses (all 0 for a dense model); ``total_params`` includes everything.
+    ``embedding_params`` are only looked up, not multiplied with (0 where the output layer shares them).
     ``kv_values_per_token`` is the number of cached values a token adds over all full-attention layers (for MLA 576 a
     layer), ``sliding_kv_values_per_token`` the same over layers that keep only the last ``sliding_window_tokens``.
-    ``native_weight_bits`` is below 16 where the published weights are already quantized (4.25 for MXFP4, 8 for FP8).
+    ``recurrent_state_bytes`` is what a running sequence holds in linear-attention and state-space layers, whatever its
+    length. ``native_weight_bits`` is below 16 where the published weights are already quantized (of a
+    mixture of experts, its experts: 4.25 for MXFP4, 8 for FP8).
+    ``published_total_params`` is the owner's rounded figure.
     """
 
     name: str
@@ -43,6 +50,8 @@ class OpenModel:
     context_window_tokens: int
     source: str
     note: str = ""
+    recurrent_state_bytes: int = 0
+    published_total_params: float | None = None
 
     @property
     def is_moe(self) -> bool:
@@ -55,13 +64,17 @@ def open_models() -> Mapping[str, OpenModel]:
     """All open-weight models by canonical name.
 
     Raises:
-        CatalogError: a row of ``data/open_models.csv`` is wrong.
+        CatalogError: a row of ``data/open_models.csv`` is wrong, such as a shape that does not have the published
+            number of parameters.
     """
-    return MappingProxyType({row.name: row for row in read_table("open_models.csv", _open_model)})
+    return MappingProxyType({model.name: model for model in read_table("open_models.csv", open_model_of_row)})
 
 
 def open_model(name: str) -> OpenModel:
-    """The model behind any of its names ("Llama-3-8B", "deepseek-ai/DeepSeek-R1", "nvidia/...-NVFP4").
+    """The model behind any of its names ("Llama-3-8B", "deepseek-ai/DeepSeek-R1", "nvidia/DeepSeek-V3.1-NVFP4").
+
+    The owner before the slash and endings that leave the architecture as it is (Instruct, FP8, GGUF, a date) may be
+    there or not.
 
     Raises:
         UnknownName: no row carries the name; the hint lists the nearest.
@@ -69,23 +82,25 @@ def open_model(name: str) -> OpenModel:
     return open_models()[_canonical(name)]
 
 
-# What an owner appends to a name without changing the architecture.
-_SUFFIX = re.compile(
-    r"[-_](instruct(-\d{4})?|chat|it|hf|base|fp8|nvfp4|fp4|bf16|awq|gptq|int4|int8|w4a16|w8a8|0528|v0\.\d)$", re.I
+# What an owner appends to a name without changing the architecture, from the end, one at a time.
+_ENDING = re.compile(
+    r"[-_. ](instruct|chat|it|hf|base|thinking|reasoning|preview|latest|original|static|pertensor|kv"
+    r"|gguf|mlx|awq|gptq|bf16|fp16|fp8(-dynamic|-kv)?|nvfp4|mxfp4|fp4|int[48]|w4a16|w8a8|[48]-?bit"
+    r"|v\d([._]\d)?|\d{4}|\d{8}|1m)$"
 )
 
 
 def _canonical(name: str) -> str:
     index = _index()
-    shorter = name.rpartition("/")[2]
-    for candidate in (name, shorter):
-        if found := index.find(candidate):
-            return found
-    while (stripped := _SUFFIX.sub("", shorter)) != shorter:
+    shorter = name.strip().casefold().rpartition("/")[2]
+    while True:
+        for candidate in (shorter, shorter.removeprefix("meta-"), shorter.removeprefix("nvidia-")):
+            if found := index.find(candidate):
+                return found
+        stripped = _ENDING.sub("", shorter)
+        if stripped == shorter:
+            return index.canonical(name)
         shorter = stripped
-        if found := index.find(shorter):
-            return found
-    return index.canonical(name)
 
 
 @cache
@@ -94,41 +109,91 @@ def _index() -> NameIndex:
     return NameIndex("open model", open_models(), aliases)
 
 
-def _open_model(row: Row) -> OpenModel:
+def open_model_of_row(row: Row) -> OpenModel:
+    """A model from one row of its shape; its parameters are computed, and checked against the published figure.
+
+    Raises:
+        CatalogError: a cell is wrong, or the shape does not have the published number of parameters within 3%.
+    """
+    shape = _shape(row)
     model = OpenModel(
         name=row.text("name"),
-        total_params=row.number("total_params"),
-        active_params=row.number("active_params"),
-        embedding_params=row.number("embedding_params"),
-        expert_params=row.count("expert_params"),
-        experts=row.count("experts"),
-        experts_per_token=row.count("experts_per_token"),
-        layers=row.count("layers"),
-        hidden_size=row.count("hidden_size"),
-        attention_heads=row.count("attention_heads"),
-        kv_heads=row.count("kv_heads"),
-        head_dim=row.count("head_dim"),
-        kv_values_per_token=row.count("kv_values_per_token"),
-        sliding_kv_values_per_token=row.count("sliding_kv_values_per_token"),
-        sliding_window_tokens=row.count("sliding_window_tokens"),
-        multi_head_latent_attention=row.choice("multi_head_latent_attention", ("yes", "no")) == "yes",
+        total_params=shape.total_params,
+        active_params=shape.active_params,
+        embedding_params=shape.lookup_params,
+        expert_params=shape.feed_forward.expert_params,
+        experts=shape.feed_forward.experts,
+        experts_per_token=shape.feed_forward.experts_per_token,
+        layers=shape.layers,
+        hidden_size=shape.hidden_size,
+        attention_heads=shape.attention.heads,
+        kv_heads=shape.attention.kv_heads,
+        head_dim=shape.attention.head_dim,
+        kv_values_per_token=shape.kv_values_per_token,
+        sliding_kv_values_per_token=shape.sliding_kv_values_per_token,
+        sliding_window_tokens=row.count_or("sliding_window_tokens", 0),
+        multi_head_latent_attention=shape.attention.is_latent,
         native_weight_bits=row.number("native_weight_bits"),
         context_window_tokens=row.count("context_window_tokens"),
         source=row.text("source"),
         note=row.optional_text("note"),
+        recurrent_state_bytes=row.count_or("recurrent_state_bytes", 0),
+        published_total_params=row.number("published_total_params_b") * 1e9,
     )
     _check(row, model)
     return model
 
 
+def _shape(row: Row) -> ModelShape:
+    layers = row.count("layers")
+    return ModelShape(
+        layers=layers,
+        hidden_size=row.count("hidden_size"),
+        vocab_size=row.count("vocab_size"),
+        tied_embeddings=row.choice("tied_embeddings", ("yes", "no")) == "yes",
+        attention=_attention(row, layers),
+        feed_forward=_feed_forward(row, layers),
+        other_params=row.count_or("other_params", 0),
+    )
+
+
+def _attention(row: Row, layers: int) -> Attention:
+    return Attention(
+        layers=row.count_or("attention_layers", layers),
+        sliding_layers=row.count_or("sliding_layers", 0),
+        heads=row.count("attention_heads"),
+        kv_heads=row.count("kv_heads"),
+        head_dim=row.count("head_dim"),
+        query_rank=row.count_or("query_rank", 0),
+        latent_rank=row.count_or("latent_rank", 0),
+        rope_head_dim=row.count_or("rope_head_dim", 0),
+        nope_head_dim=row.count_or("nope_head_dim", 0),
+        value_head_dim=row.count_or("value_head_dim", 0),
+    )
+
+
+def _feed_forward(row: Row, layers: int) -> FeedForward:
+    moe_layers = row.count_or("moe_layers", 0)
+    return FeedForward(
+        matrices=row.count("mlp_matrices"),
+        dense_layers=row.count_or("dense_mlp_layers", layers - moe_layers),
+        dense_size=row.count("intermediate_size"),
+        moe_layers=moe_layers,
+        experts=row.count_or("experts", 0),
+        experts_per_token=row.count_or("experts_per_token", 0),
+        expert_size=row.count_or("expert_intermediate_size", 0),
+        expert_hidden_size=row.count_or("expert_hidden_size", row.count("hidden_size")),
+        shared_size=row.count_or("shared_intermediate_size", 0),
+    )
+
+
 def _check(row: Row, model: OpenModel) -> None:
-    if model.active_params > model.total_params:
-        raise row.wrong("active_params exceed total_params")
-    if model.embedding_params > model.total_params:
-        raise row.wrong("embedding_params exceed total_params")
     if model.experts_per_token > model.experts:
         raise row.wrong("experts_per_token exceeds experts")
-    if model.expert_params * model.experts > model.total_params:
-        raise row.wrong("the experts exceed total_params")
+    if model.kv_heads > model.attention_heads:
+        raise row.wrong("kv_heads exceed attention_heads")
     if bool(model.sliding_kv_values_per_token) != bool(model.sliding_window_tokens):
-        raise row.wrong("sliding_kv_values_per_token and sliding_window_tokens belong together")
+        raise row.wrong("sliding_layers and sliding_window_tokens belong together")
+    published = model.published_total_params or model.total_params
+    if abs(model.total_params / published - 1) > _PUBLISHED_TOLERANCE:
+        raise row.wrong(f"the shape has {model.total_params / 1e9:.2f}B parameters, published {published / 1e9:.2f}B")

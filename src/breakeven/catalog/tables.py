@@ -60,6 +60,10 @@ class Row:
             raise self.wrong(f"{column} must be a whole number, not {self.optional_text(column)!r}")
         return int(value)
 
+    def count_or(self, column: str, default: int) -> int:
+        """A whole number of at least zero, or ``default`` when the cell is blank."""
+        return self.count(column) if self.optional_text(column) else default
+
     def amount(self, column: str) -> Decimal:
         """An exact decimal of at least zero."""
         value = self.optional_amount(column)
