@@ -103,6 +103,19 @@ def test_every_key_of_a_workload_file_is_documented_with_its_default() -> None:
         assert row[1] == as_toml(setting.default), setting.key
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_call_in_the_docs_is_one_that_the_program_takes(page: Path) -> None:
+    known = dict(commands(front_door.breakeven, "breakeven"))
+    for line in re.findall(r"(?:^\$ |run: |^ +- |`)(breakeven [^`\n|>#]*)", read(page), re.MULTILINE):
+        words = re.sub(r"\s\S*[<>].*", "", line).split()
+        path = " ".join(words[: 3 if " ".join(words[:3]) in known else 2])
+        if path not in known:
+            assert words[1].startswith("-"), line
+            continue
+        taken = {name for option in known[path].get_params(click.Context(known[path])) for name in option.opts}
+        assert {word for word in words if word.startswith("--")} - taken == set(), line
+
+
 def as_toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -18,6 +18,7 @@ import pytest
 from breakeven import units
 from breakeven.catalog import offers, pricing
 from breakeven.catalog.hosted import find_card
+from breakeven.catalog.precisions import precision
 from breakeven.catalog.tables import Row
 from breakeven.catalog.usage import Usage
 from breakeven.errors import CatalogError, UnknownName
@@ -122,6 +123,12 @@ def test_two_months_in_one_comparison_favour_the_api_by_1_4_percent() -> None:
     api_h, gpu_h = ARTICLE_DAYS_PER_MONTH * units.HOURS_PER_DAY, units.HOURS_PER_MONTH
     assert f"{gpu_h / api_h - 1:.1%}" == "1.4%"
     assert units.DAYS_PER_MONTH * units.HOURS_PER_DAY == units.HOURS_PER_MONTH
+
+
+@pytest.mark.parametrize(("name", "nominal_bits"), [("int4", 4), ("Q2_K", 2)])
+def test_quantized_weights_carry_their_scales(name: str, nominal_bits: int) -> None:
+    """The article's 12.5% and 6% of full precision are the nominal bits of 32."""
+    assert precision(name).weight_bits > nominal_bits
 
 
 class TestInstancePriceTimesGpuCount:
