@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from breakeven.workload.overrides import WorkloadOverrides
-from breakeven.workload.toml_file import read_tables, workload_from_tables
+from breakeven.errors import WorkloadError
+from breakeven.workload.overrides import TraceColumns, WorkloadOverrides
+from breakeven.workload.toml_file import Tables, read_tables, stated_columns, workload_from_tables, workload_name
+from breakeven.workload.trace_reading import read_trace
+from breakeven.workload.trace_scaling import workload_of_trace
 from breakeven.workload.workload import Workload
 
 
@@ -17,6 +21,28 @@ def load_workload(path: Path, overrides: WorkloadOverrides | None = None) -> Wor
         TraceError: the trace is wrong; the message names file and line.
         Unavailable: the trace is Parquet and pyarrow is not installed.
     """
-    stated = overrides or WorkloadOverrides()
+    wanted = overrides or WorkloadOverrides()
+    if path.suffix.lower() != ".toml":
+        return workload_of_trace(read_trace(path, wanted.columns), wanted)
     tables = read_tables(path)
-    return workload_from_tables(path, tables, stated)
+    if "trace" in tables["workload"]:
+        return _workload_beside_trace(path, tables, wanted)
+    return workload_from_tables(path, tables, wanted)
+
+
+def _workload_beside_trace(path: Path, tables: Tables, overrides: WorkloadOverrides) -> Workload:
+    """A file whose [workload] names a trace, relative to itself, and states the rest."""
+    table = tables["workload"]
+    if not isinstance(table["trace"], str) or not table["trace"]:
+        raise WorkloadError(f"{path}: [workload] trace must be a path", hint='trace = "requests.csv"')
+    for key in ("input_tokens", "output_tokens"):
+        if key in table:
+            raise WorkloadError(
+                f"{path}: [workload] has both trace and {key}",
+                cause="the trace tells the tokens of each request",
+                hint=f"leave {key} out",
+            )
+    columns = overrides.columns or TraceColumns(**stated_columns(path, tables))
+    trace = read_trace(path.parent / table["trace"], columns)
+    named = replace(trace, name=workload_name(path, tables))
+    return workload_of_trace(named, overrides, stated=tables, where=str(path))

@@ -32,11 +32,17 @@ class Slo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What an option must satisfy to be compared at all."""
+    """What an option must satisfy to be compared at all.
+
+    ``allow_spot`` admits capacity that its owner may withdraw; ``max_commitment_months`` is the longest reservation
+    that may be recommended.
+    """
 
     min_quality: QualityTier = "good"
     slo: Slo = field(default_factory=Slo)
     data_residency: bool = False
+    allow_spot: bool = False
+    max_commitment_months: int = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,8 @@ class SiteCosts:
 
     ``engineer_share_frac`` is the share of one engineer for a self-hosted fleet and
     ``edge_engineer_share_frac`` for edge devices. ``device_life_months`` spreads the capital of an edge device.
+    ``peak_load_frac`` is the share of a replica's sustainable rate that is planned for in the busiest minute; the rest
+    absorbs the unevenness of arrivals within it.
     """
 
     engineer_usd_per_month: Decimal = Decimal(15_000)
@@ -52,6 +60,7 @@ class SiteCosts:
     edge_engineer_share_frac: Decimal = Decimal("0.1")
     electricity_usd_per_kwh: Decimal = Decimal("0.15")
     device_life_months: int = 36
+    peak_load_frac: float = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
