@@ -21,6 +21,7 @@ curve = st.builds(
     usd_per_month_per_daily_request=st.fractions(min_value=0, max_value=1, max_denominator=11),
     unit_usd_per_month=money,
     unit_requests_per_day=capacities,
+    min_units=st.integers(0, 5),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,22 +19,24 @@ UNBOUNDED_REQUESTS_PER_DAY = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCurve:
-    """``fixed + per_daily_request * v + unit * sum(ceil(v / c) for c in unit_requests_per_day)``.
+    """``fixed + per_daily_request * v + unit * max(min_units, sum(ceil(v / c) for c in unit_requests_per_day))``.
 
     ``v`` is a whole number of requests a day (>= 1); all money is US dollars a month, exact. A unit is what is bought
     whole (an instance, a device, a provisioned-throughput unit) and ``unit_requests_per_day`` the daily volume that one
     of them carries, rounded down to a whole request. An always-on fleet has one entry. A fleet that is billed by the
     hour it is up has 24, one for each hour of the day, and ``unit_usd_per_month`` is then one hour of every day.
+    ``min_units`` is the smallest purchase.
     """
 
     fixed_usd_per_month: Fraction = Fraction(0)
     usd_per_month_per_daily_request: Fraction = Fraction(0)
     unit_usd_per_month: Fraction = Fraction(0)
     unit_requests_per_day: tuple[int, ...] = ()
+    min_units: int = 0
 
     def units(self, requests_per_day: int) -> int:
         """Units bought at this volume (unit-hours of a day for a fleet billed by the hour)."""
-        return sum(-(-requests_per_day // capacity) for capacity in self.unit_requests_per_day)
+        return max(self.min_units, sum(-(-requests_per_day // capacity) for capacity in self.unit_requests_per_day))
 
     def usd_per_month(self, requests_per_day: int) -> Fraction:
         """Exact monthly cost in US dollars at a whole number of requests a day."""
@@ -55,24 +58,41 @@ class CurveColumns:
     usd_per_month_per_daily_request: Floats
     unit_usd_per_month: Floats
     unit_requests_per_day: Ints
+    min_units: Ints
 
     @classmethod
     def of(cls, curves: tuple[CostCurve, ...]) -> CurveColumns:
         """Columns of exact curves, which may have different numbers of capacities."""
-        width = max((len(curve.unit_requests_per_day) for curve in curves), default=1) or 1
-        capacities = np.full((len(curves), width), UNBOUNDED_REQUESTS_PER_DAY, dtype=np.int64)
-        bought = np.array([float(curve.unit_usd_per_month) for curve in curves], dtype=np.float64)
-        fixed = np.array([float(curve.fixed_usd_per_month) for curve in curves], dtype=np.float64)
-        for row, curve in enumerate(curves):
-            count = len(curve.unit_requests_per_day)
-            capacities[row, :count] = curve.unit_requests_per_day
-            # A padding capacity never fills, so it always counts as one unit: take that unit out again.
-            fixed[row] -= bought[row] * (width - count)
+        return cls.stack(
+            [
+                cls(
+                    fixed_usd_per_month=np.array([float(curve.fixed_usd_per_month)]),
+                    usd_per_month_per_daily_request=np.array([float(curve.usd_per_month_per_daily_request)]),
+                    unit_usd_per_month=np.array([float(curve.unit_usd_per_month)]),
+                    unit_requests_per_day=np.array([curve.unit_requests_per_day], dtype=np.int64),
+                    min_units=np.array([curve.min_units]),
+                )
+                for curve in curves
+            ]
+        )
+
+    @classmethod
+    def stack(cls, parts: Sequence[CurveColumns]) -> CurveColumns:
+        """Columns one after another; parts with fewer capacities to a curve are padded."""
+        width = max((part.unit_requests_per_day.shape[1] for part in parts), default=1)
         return cls(
-            fixed_usd_per_month=fixed,
-            usd_per_month_per_daily_request=np.array([float(c.usd_per_month_per_daily_request) for c in curves]),
-            unit_usd_per_month=bought,
-            unit_requests_per_day=capacities,
+            fixed_usd_per_month=np.concatenate(
+                [
+                    p.fixed_usd_per_month - p.unit_usd_per_month * (width - p.unit_requests_per_day.shape[1])
+                    for p in parts
+                ]
+            ),
+            usd_per_month_per_daily_request=np.concatenate([p.usd_per_month_per_daily_request for p in parts]),
+            unit_usd_per_month=np.concatenate([p.unit_usd_per_month for p in parts]),
+            unit_requests_per_day=np.concatenate([_padded(p.unit_requests_per_day, width) for p in parts]),
+            min_units=np.concatenate(
+                [p.min_units + np.where(p.min_units > 0, width - p.unit_requests_per_day.shape[1], 0) for p in parts]
+            ),
         )
 
     def __len__(self) -> int:
@@ -85,12 +105,13 @@ class CurveColumns:
             usd_per_month_per_daily_request=self.usd_per_month_per_daily_request[rows],
             unit_usd_per_month=self.unit_usd_per_month[rows],
             unit_requests_per_day=self.unit_requests_per_day[rows],
+            min_units=self.min_units[rows],
         )
 
     def units(self, requests_per_day: int) -> Ints:
         """Units bought by each curve at one volume, shape (n,)."""
         units: Ints = (-(-requests_per_day // self.unit_requests_per_day)).sum(axis=1)
-        return units
+        return np.maximum(units, self.min_units)
 
     def line_at(self, requests_per_day: int, units: Floats | Ints) -> Floats:
         """Cost at a volume for a given number of units, US dollars a month, shape (n,)."""
@@ -100,6 +121,30 @@ class CurveColumns:
             + self.unit_usd_per_month * units
         )
 
+    def undominated(self) -> Ints:
+        """Rows that could be cheapest at some volume, ascending.
+
+        Among curves with the same fixed and per-request cost, one with a unit no dearer and capacities no smaller is
+        never above the other. Within one table capacities are in proportion, so their sum orders them.
+        """
+        if not len(self):
+            return np.zeros(0, dtype=np.int64)
+        carried = self.unit_requests_per_day.astype(np.float64).sum(axis=1)
+        alike = (self.usd_per_month_per_daily_request, self.fixed_usd_per_month, self.min_units.astype(np.float64))
+        order = np.lexsort((-carried, self.unit_usd_per_month, *alike))
+        starts = np.flatnonzero(np.any([np.diff(key[order], prepend=np.nan) != 0 for key in alike], axis=0))
+        kept = [
+            chunk[carried[chunk] > np.maximum.accumulate(np.append(-1.0, carried[chunk]))[:-1]]
+            for chunk in np.split(order, starts[1:])
+        ]
+        return np.sort(np.concatenate(kept))
+
     def usd_per_month(self, requests_per_day: int) -> Floats:
         """Cost at one volume, US dollars a month, shape (n,)."""
         return self.line_at(requests_per_day, self.units(requests_per_day))
+
+
+def _padded(capacities: Ints, width: int) -> Ints:
+    """Capacities widened to ``width``; a padding capacity never fills, so it counts as one unit at every volume."""
+    padding = np.full((len(capacities), width - capacities.shape[1]), UNBOUNDED_REQUESTS_PER_DAY, dtype=np.int64)
+    return np.concatenate([capacities, padding], axis=1)

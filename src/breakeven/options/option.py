@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from breakeven.options.curve import CostCurve
+from breakeven.options.curve import CostCurve, CurveColumns, Ints
 from breakeven.options.statement import CostStatement
 
 OptionKind = Literal["api", "gpu", "edge"]
@@ -48,23 +44,40 @@ class Option:
 
 
 class Candidates(Protocol):
-    """All options of one kind as columns, so that the whole catalogue is ranked without building statements.
+    """All options of one kind as columns of n rows, so that the whole catalogue is ranked without building statements.
 
-    ``usd_per_month`` is a float64 array of shape (n,) for ranking only; ``refusal`` an int array of shape (n,): 0 for
-    admissible, else 1 + the index into ``refusal_reasons``. ``curve_columns`` feed the break-even solver.
+    ``refusal`` is an int64 array of shape (n,): 0 where the row may be recommended, else 1 + an index into
+    ``refusal_reasons``. ``group`` is an int64 array of shape (n,): rows of one group are variants of one model, of
+    which a ranking shows the cheapest.
     """
 
-    kind: OptionKind
-    refusal_reasons: Sequence[str]
-
     @property
-    def usd_per_month(self) -> NDArray[np.float64]:
-        """Approximate monthly cost at the workload's volume; NaN where it cannot be priced."""
+    def kind(self) -> OptionKind:
+        """The kind of all rows."""
         ...
 
     @property
-    def refusal(self) -> NDArray[np.int64]:
-        """Why a row is not admissible: 0, or 1 + index into ``refusal_reasons``."""
+    def columns(self) -> CurveColumns:
+        """The rows' cost curves."""
+        ...
+
+    @property
+    def refusal_reasons(self) -> tuple[str, ...]:
+        """What the codes in ``refusal`` mean."""
+        ...
+
+    @property
+    def refusal(self) -> Ints:
+        """Why a row may not be recommended."""
+        ...
+
+    @property
+    def group(self) -> Ints:
+        """The model that a row serves."""
+        ...
+
+    def has_cost(self, code: int) -> bool:
+        """Whether rows refused with this code could serve the workload, so that their cost means something."""
         ...
 
     def label(self, row: int) -> str:

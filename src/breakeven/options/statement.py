@@ -9,6 +9,17 @@ from fractions import Fraction
 from breakeven import units
 from breakeven.catalog.evidence import Basis
 
+QUANTITY_STEP = Decimal("1E-9")
+
+
+def quantity(exact: Fraction) -> Decimal:
+    """A line's quantity: an exact amount rounded once, half-even, to nine decimals.
+
+    >>> quantity(Fraction(2, 3))
+    Decimal('0.666666667')
+    """
+    return Decimal(round(exact / Fraction(QUANTITY_STEP))) * QUANTITY_STEP
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:

@@ -102,13 +102,13 @@ def _can_be_cheapest(columns: CurveColumns, low: int, high: int) -> Bools:
     """False for curves that some other curve undercuts on all of [low, high].
 
     Between the ends a stair lies above ``v / capacity`` and above its own number of units at the low end, and below
-    ``v / capacity + 1`` and its own number of units at the high end. Each bound is a line, so comparing two bounds at
-    both ends compares them everywhere.
+    ``v / capacity + 1`` (plus the smallest purchase) and its own number of units at the high end. Each bound is a line,
+    so comparing two bounds at both ends compares them everywhere.
     """
     ends = (low, high)
     at_low, at_high = columns.units(low), columns.units(high)
     share = (1.0 / columns.unit_requests_per_day).sum(axis=1)
-    width = columns.unit_requests_per_day.shape[1]
+    width = columns.unit_requests_per_day.shape[1] + columns.min_units
     below = [[columns.line_at(v, at_low), columns.line_at(v, v * share)] for v in ends]
     above = [[columns.line_at(v, at_high), columns.line_at(v, v * share + width)] for v in ends]
     kept = np.ones(len(columns), dtype=np.bool_)
@@ -180,6 +180,7 @@ class _Interval:
         units = np.zeros(len(volumes), dtype=np.int64)
         for capacity in columns.unit_requests_per_day[row].tolist():
             units += -(-volumes // capacity)
+        units = np.maximum(units, columns.min_units[row])
         return np.asarray(
             columns.fixed_usd_per_month[row]
             + columns.usd_per_month_per_daily_request[row] * volumes

@@ -63,6 +63,17 @@ class DecisionStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaffThreshold:
+    """The volume, rounded up, at which a hosted option's bill equals the self-hosting staff alone.
+
+    Below it no fleet of one's own can be cheaper than that option, whatever its hardware costs.
+    """
+
+    label: str
+    requests_per_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreeDecision:
     """The article's decision tree beside the numbers: its path, its answer, and where they part."""
 
@@ -71,6 +82,7 @@ class TreeDecision:
     answer_kind: OptionKind
     agrees: bool
     why_not: str = ""
+    staff_thresholds: tuple[StaffThreshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +109,11 @@ class MonthAhead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The value that every renderer of ``breakeven plan`` prints."""
+    """The value that every renderer of ``breakeven plan`` prints.
+
+    ``options`` are in order of cost, cheapest first; ``considered`` counts all candidates, shown or not;
+    ``reference`` is the label of the option to compare with, where the user named one.
+    """
 
     workload: Workload
     priced_on: date
@@ -105,6 +121,7 @@ class Plan:
     options: tuple[Option, ...]
     considered: int
     chosen: Choice
+    reference: str | None
     rejected: tuple[Rejection, ...]
     breakeven: tuple[Zone, ...]
     decision: TreeDecision
@@ -114,4 +131,8 @@ class Plan:
     @property
     def chosen_option(self) -> Option:
         """The option that ``chosen`` names."""
-        return next(option for option in self.options if option.label == self.chosen.label)
+        return self.option(self.chosen.label)
+
+    def option(self, label: str) -> Option:
+        """The shown option with this label."""
+        return next(option for option in self.options if option.label == label)

@@ -1,0 +1,125 @@
+"""The functions of the command line for Python: the same values, before they are rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from breakeven.catalog.hosted import find_card, hosted_cards
+from breakeven.catalog.negotiated import read_price_config
+from breakeven.catalog.price_card import Processing
+from breakeven.catalog.pricing import PricedUsage
+from breakeven.catalog.pricing import price as price_usage
+from breakeven.catalog.usage import Usage
+from breakeven.options.edge import EdgeDevices
+from breakeven.options.gpu_fleet import GpuFleets
+from breakeven.options.hosted_api import HostedApis
+from breakeven.options.option import Candidates
+from breakeven.options.provisioned import ProvisionedApis
+from breakeven.options.selection import Selection, select
+from breakeven.options.traffic import sizing_assumptions
+from breakeven.plan.compare import compare
+from breakeven.plan.curve_report import CurveReport, curve_report
+from breakeven.plan.plan import Plan
+from breakeven.workload.loading import load_workload
+from breakeven.workload.workload import Workload
+
+__all__ = ["Plan", "Usage", "Workload", "curve", "load_workload", "plan", "price"]
+
+
+def plan(
+    workload: Workload | Path | str,
+    *,
+    candidates: Sequence[str] = (),
+    reference: str | None = None,
+    show: Sequence[str] = (),
+    top: int = 10,
+    at: date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Plan:
+    """What each way of serving a workload costs a month, which one to take, and where that changes.
+
+    Args:
+        workload: a workload, or the path of a workload file or trace.
+        candidates: models or kinds (``api``, ``gpu``, ``edge``) to compare; empty for the whole catalogue.
+        reference: a hosted model to show whatever its rank, as the bill to compare with.
+        show: labels of further options to show.
+        top: how many models to show, each by its cheapest way of being served.
+        at: the date of the prices; today (UTC) if None.
+        config: tables of ``breakeven.toml``: negotiated prices and provisioned throughput.
+
+    Raises:
+        InputError: the workload or a name is wrong.
+        NothingFits: nothing meets the requirements.
+    """
+    asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
+    day = at or datetime.now(UTC).date()
+    tables = _tables(asked, select(candidates, day), day, config or {})
+    wanted = [*show] + ([_reference_label(reference, day)] if reference else [])
+    return compare(
+        asked,
+        tables,
+        priced_on=day,
+        reference=wanted[-1] if reference else None,
+        show=wanted,
+        top=top,
+        assumptions=sizing_assumptions(asked),
+    )
+
+
+def curve(
+    workload: Workload | Path | str,
+    *,
+    labels: Sequence[str] = (),
+    candidates: Sequence[str] = (),
+    top: int = 6,
+    at: date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> CurveReport:
+    """Cost against volume for the plan's leading options, or for the options with these labels."""
+    answer = plan(workload, candidates=candidates, show=labels, top=top, at=at, config=config)
+    options = [answer.option(label) for label in labels] if labels else answer.options
+    return curve_report(answer.workload, options)
+
+
+def price(
+    model: str,
+    usage: Usage,
+    *,
+    processing: Processing = "standard",
+    at: date | datetime | None = None,
+    requests: int = 1,
+) -> PricedUsage:
+    """What a request with this usage costs on a hosted model, exact to the nano-dollar.
+
+    Raises:
+        UnknownName: no such model, or no such processing tier for it.
+        AmbiguousName: several providers sell a model under this name.
+    """
+    return price_usage(find_card(model, processing=processing, at=at), usage, requests=requests)
+
+
+def _tables(workload: Workload, selection: Selection, day: date, config: Mapping[str, Any]) -> list[Candidates]:
+    """The candidate tables of the selected kinds, in the order in which equal costs are decided."""
+    tables: list[Candidates] = []
+    if "api" in selection.kinds:
+        prices = read_price_config(config)
+        cards = [card for card in prices.applied(hosted_cards(day), day) if selection.admits(card)]
+        tables.append(HostedApis(workload, cards, named=selection.named))
+        if prices.provisioned:
+            tables.append(ProvisionedApis(workload, prices.provisioned, named=selection.named))
+    if "gpu" in selection.kinds:
+        tables += [
+            GpuFleets.of(workload, billing=billing, models=selection.open_models, named=selection.named)
+            for billing in ("hour", "second")
+        ]
+    if "edge" in selection.kinds:
+        tables.append(EdgeDevices(workload, models=selection.open_models, named=selection.named))
+    return tables
+
+
+def _reference_label(reference: str, day: date) -> str:
+    """The label of the hosted model that a user names as the bill to compare with."""
+    return find_card(reference, at=day).label

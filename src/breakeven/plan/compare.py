@@ -1,0 +1,186 @@
+"""From candidates to a plan: the cheapest admissible option, what it beat, and at which volume that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from breakeven import units
+from breakeven.catalog.evidence import Assumption
+from breakeven.errors import NothingFits
+from breakeven.options.option import Candidates, Option, OptionKind
+from breakeven.plan.breakeven import Piece, cheapest_pieces
+from breakeven.plan.decision_tree import decide
+from breakeven.plan.levers import levers
+from breakeven.plan.market import Contenders, Market
+from breakeven.plan.plan import Choice, MonthAhead, NearMiss, Plan, Rejection
+from breakeven.plan.zones import zones
+from breakeven.workload.growth import requests_per_day_in_month
+from breakeven.workload.workload import Workload
+
+MONTHS_AHEAD = 6
+_EXAMPLES = 3
+_NEAR_MISSES = 3
+
+
+def compare(
+    workload: Workload,
+    tables: Sequence[Candidates],
+    *,
+    priced_on: date,
+    reference: str | None = None,
+    show: Sequence[str] = (),
+    top: int = 10,
+    assumptions: Sequence[Assumption] = (),
+) -> Plan:
+    """Rank all candidates, choose the cheapest admissible one, and solve where another would be chosen.
+
+    ``show`` are labels of options that are shown whatever their rank, ``reference`` the one of them that the others are
+    held against; ``top`` is how many models are shown, each by its cheapest way of being served.
+
+    Raises:
+        UnknownName: no candidate has a label of ``show``.
+        NothingFits: no candidate is admissible; the cause counts the reasons.
+    """
+    market = Market(tables, workload.requests_per_day)
+    if not len(market.admissible):
+        raise _nothing_fits(market)
+    contenders = Contenders(market)
+    pieces = cheapest_pieces(contenders)
+    chosen_row = int(contenders.rows[_winner_at(pieces, workload.requests_per_day)])
+    shown = _shown(market, chosen_row, [market.row(label) for label in show], top)
+    options = tuple(market.option(row) for row in shown)
+    chosen = options[shown.index(chosen_row)]
+    best = [market.option(row) for row in _best_of_each_kind(market)]
+    return Plan(
+        workload=workload,
+        priced_on=priced_on,
+        assumptions=(*workload.assumptions, *assumptions),
+        options=options,
+        considered=len(market),
+        chosen=Choice(label=chosen.label, why=_why(chosen, options, best)),
+        reference=reference,
+        rejected=_rejections(market, market.usd_per_month[chosen_row]),
+        breakeven=zones(pieces, lambda winner: market.label(int(contenders.rows[winner]))),
+        decision=decide(workload, chosen, best, options),
+        levers=levers(workload, market, chosen_row),
+        months=_months_ahead(workload, market, contenders, pieces, chosen_row),
+    )
+
+
+def _winner_at(pieces: Sequence[Piece], requests_per_day: int) -> int:
+    return next(piece.winner for piece in pieces if piece.first <= requests_per_day <= piece.last)
+
+
+def _best_of_each_kind(market: Market) -> list[int]:
+    """The cheapest admissible row of each kind that has one, in the order of the tables."""
+    best: dict[str, int] = {}
+    for row in market.admissible[np.argsort(market.usd_per_month[market.admissible], kind="stable")].tolist():
+        best.setdefault(market.tables[market.place(row).table].kind, row)
+        if len(best) == len({table.kind for table in market.tables}):
+            break
+    return list(best.values())
+
+
+def _shown(market: Market, chosen: int, asked: Sequence[int], top: int) -> list[int]:
+    """The chosen row, the cheapest row of the cheapest models, the best of each kind and those asked for; by cost."""
+    leading = market.cheapest_of_each_group(market.admissible)[:top]
+    wanted = {chosen, *leading, *_best_of_each_kind(market), *asked}
+    return sorted(
+        wanted, key=lambda row: (market.curve(row).usd_per_month(market.requests_per_day), row != chosen, row)
+    )
+
+
+def _why(chosen: Option, options: Sequence[Option], best: Sequence[Option]) -> str:
+    """Why the chosen option, in one sentence: cheapest that qualifies, and by how much."""
+    rivals = [option for option in options if option.label != chosen.label and option in best]
+    others = rivals or [option for option in options if option.label != chosen.label]
+    if not others:
+        return "it is the only option that meets the requirements"
+    parts = [
+        f"{rival.label} costs ${rival.usd_per_month - chosen.usd_per_month:,.2f} a month more" for rival in others[:2]
+    ]
+    return "the cheapest option that meets the requirements; " + ", ".join(parts)
+
+
+def _rejections(market: Market, chosen_usd_per_month: float) -> tuple[Rejection, ...]:
+    """Refused rows by kind and reason, most frequent first within a kind."""
+    counted: dict[tuple[OptionKind, str], Rejection] = {}
+    for table in market.tables:
+        for code in np.unique(table.refusal[table.refusal > 0]).tolist():
+            rejection = _rejection(table, code, market.requests_per_day, chosen_usd_per_month)
+            key = rejection.kind, rejection.reason
+            counted[key] = _merged(counted[key], rejection) if key in counted else rejection
+    kinds = list(dict.fromkeys(table.kind for table in market.tables))
+    return tuple(sorted(counted.values(), key=lambda r: (kinds.index(r.kind), -r.count)))
+
+
+def _rejection(table: Candidates, code: int, requests_per_day: int, chosen_usd_per_month: float) -> Rejection:
+    rows = np.flatnonzero(table.refusal == code)
+    cost = table.columns.take(rows).usd_per_month(requests_per_day)
+    by_cost = np.argsort(cost, kind="stable")
+    cheaper = by_cost[(cost[by_cost] > 0) & (cost[by_cost] < chosen_usd_per_month)]
+    return Rejection(
+        kind=table.kind,
+        reason=table.refusal_reasons[code - 1],
+        count=len(rows),
+        examples=tuple(table.label(row) for row in rows[by_cost[:_EXAMPLES]].tolist()),
+        near_misses=tuple(
+            NearMiss(
+                label=table.label(row),
+                usd_per_month=units.rounded_usd(table.curve(row).usd_per_month(requests_per_day)),
+            )
+            for row in rows[cheaper[:_NEAR_MISSES]].tolist()
+        )
+        if table.has_cost(code)
+        else (),
+    )
+
+
+def _merged(one: Rejection, other: Rejection) -> Rejection:
+    """The same refusal in two tables of one kind."""
+    near_misses = sorted((*one.near_misses, *other.near_misses), key=lambda miss: miss.usd_per_month)
+    return replace(
+        one,
+        count=one.count + other.count,
+        examples=(*one.examples, *other.examples)[:_EXAMPLES],
+        near_misses=tuple(near_misses[:_NEAR_MISSES]),
+    )
+
+
+def _nothing_fits(market: Market) -> NothingFits:
+    rejections = sorted(_rejections(market, 0.0), key=lambda rejection: -rejection.count)
+    if not rejections:
+        return NothingFits("there is nothing to compare", cause="no candidate was given")
+    reasons = "; ".join(f"{r.count:,} {r.kind}: {r.reason}" for r in rejections[:4])
+    return NothingFits(
+        f"nothing fits: none of {len(market):,} options meets the requirements",
+        cause=reasons,
+        hint="relax a requirement, such as --min-quality basic, --ttft 5, --tpot 0.2 or data_residency = false",
+    )
+
+
+def _months_ahead(
+    workload: Workload, market: Market, contenders: Contenders, pieces: Sequence[Piece], chosen_row: int
+) -> tuple[MonthAhead, ...]:
+    """The chosen option and the cheapest one at the volume of each month ahead; empty without growth."""
+    if not workload.growth_per_month_frac:
+        return ()
+    curve = market.curve(chosen_row)
+    months = []
+    for month in range(1, MONTHS_AHEAD + 1):
+        volume = requests_per_day_in_month(workload, month)
+        cheapest = int(contenders.rows[_winner_at(pieces, volume)])
+        months.append(
+            MonthAhead(
+                month=month,
+                requests_per_day=volume,
+                chosen_usd_per_month=units.rounded_usd(curve.usd_per_month(volume)),
+                cheapest_label=market.label(cheapest),
+                cheapest_usd_per_month=units.rounded_usd(market.curve(cheapest).usd_per_month(volume)),
+            )
+        )
+    return tuple(months)

@@ -1,0 +1,79 @@
+"""What could still be saved on the chosen option, from this workload's own data; never from a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+from breakeven import units
+from breakeven.catalog.evidence import Basis
+from breakeven.options.hosted_api import HostedApis
+from breakeven.plan.market import Market
+from breakeven.plan.plan import Lever
+from breakeven.workload.workload import Workload
+
+NOTHING = Decimal("0E-9")
+
+
+def levers(workload: Workload, market: Market, chosen: int) -> tuple[Lever, ...]:
+    """The levers that the workload gives evidence for, as ranges; the low end is what is certain."""
+    return tuple(lever for lever in _all(workload, market, chosen) if lever.usd_per_month_saved_high > 0)
+
+
+def _all(workload: Workload, market: Market, chosen: int) -> Iterator[Lever]:
+    if workload.duplicate_requests_frac:
+        yield _response_cache(workload, market, chosen)
+    place = market.place(chosen)
+    table = market.tables[place.table]
+    if isinstance(table, HostedApis):
+        if workload.prefix_reuse_frac:
+            yield _prompt_cache(workload, table, place.row)
+        if (batch := table.batch_row(place.row)) is not None:
+            yield _batch(workload, table, place.row, batch)
+
+
+def _response_cache(workload: Workload, market: Market, chosen: int) -> Lever:
+    """Exact repeats answered from memory: the same option at the volume that is left."""
+    curve, volume = market.curve(chosen), workload.requests_per_day
+    left = max(1, volume - int(volume * workload.duplicate_requests_frac))
+    return _lever(
+        "response cache",
+        low=NOTHING,
+        high=units.rounded_usd(curve.usd_per_month(volume) - curve.usd_per_month(left)),
+        basis=_basis(workload, "duplicate_requests_frac"),
+        note=f"{workload.duplicate_requests_frac:.1%} of requests repeat exactly; the low end is no repeat in time",
+    )
+
+
+def _prompt_cache(workload: Workload, table: HostedApis, row: int) -> Lever:
+    """Repeated prefixes read from the provider's cache, from none of them in time to all of them."""
+    now = table.curve(row).usd_per_month(workload.requests_per_day)
+    cached = table.usd_per_month_with_cached_prefixes(row)
+    return _lever(
+        "provider prompt cache",
+        low=NOTHING,
+        high=units.rounded_usd(max(Fraction(0), now - cached)),
+        basis=_basis(workload, "prefix_reuse_frac"),
+        note=f"{workload.prefix_reuse_frac:.1%} of input tokens repeat a prefix; at the low end each has expired",
+    )
+
+
+def _batch(workload: Workload, table: HostedApis, row: int, batch: int) -> Lever:
+    volume = workload.requests_per_day
+    saved = table.curve(row).usd_per_month(volume) - table.curve(batch).usd_per_month(volume)
+    return _lever(
+        "batch processing",
+        low=NOTHING,
+        high=units.rounded_usd(max(Fraction(0), saved)),
+        basis="quoted",
+        note="from no request to all requests being able to wait 24 hours",
+    )
+
+
+def _lever(name: str, *, low: Decimal, high: Decimal, basis: Basis, note: str) -> Lever:
+    return Lever(name=name, usd_per_month_saved_low=low, usd_per_month_saved_high=high, basis=basis, note=note)
+
+
+def _basis(workload: Workload, assumption: str) -> Basis:
+    return next((found.basis for found in workload.assumptions if found.name == assumption), "assumed")
