@@ -6,6 +6,7 @@
     │   ├── TraceError                     a request trace; names the line
     │   ├── ConfigError                    breakeven.toml or BREAKEVEN_*
     │   ├── UsageError                     token counts that contradict each other
+    │   ├── Unpriced                       a usage that no published price covers
     │   ├── UnknownName                    a model, GPU, device or tier that no catalogue row has
     │   └── AmbiguousName                  a name that several catalogue rows have
     ├── CatalogError                   2   the catalogue's own rows are wrong
@@ -50,6 +51,10 @@ class ConfigError(InputError):
 
 class UsageError(InputError):
     """Token counts that contradict each other, such as more cached than input tokens."""
+
+
+class Unpriced(InputError):
+    """A usage that no published price covers: billed in another unit, or a kind of token without a price."""
 
 
 class UnknownName(InputError):

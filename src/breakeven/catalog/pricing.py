@@ -1,0 +1,254 @@
+"""From usage to money: the only place where a token price is multiplied.
+
+A part without its own published price is charged as the whole that contains it: cache reads and writes are input,
+reasoning is output. That is what a provider without such a price does, and what the genai-prices library does.
+A whole without a price is refused, and so is a one-hour cache write where only the five-minute write has a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
+from fractions import Fraction
+from typing import Final, Literal
+
+from breakeven import units
+from breakeven.catalog.price_card import PriceCard, PriceRates
+from breakeven.catalog.token_totals import TokenTotals
+from breakeven.catalog.usage import Usage
+from breakeven.errors import Unpriced, UsageError
+
+__all__ = ["PriceLine", "PricedUsage", "RateLine", "TokenKind", "TokenTotals", "mean_lines", "mean_usd_per_request"]
+__all__ += ["price", "refusal"]
+
+TokenKind = Literal["input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning"]
+"""Kinds of tokens that are priced apart; ``input`` and ``output`` are what is left beside their parts."""
+
+# Wide enough for any product of a published price and a token count; a rounding here would be an error, so it raises.
+_EXACT: Final = Context(prec=10_000, rounding=ROUND_HALF_EVEN, traps=[Inexact])
+_WHOLE: Final = Context(prec=10_000, rounding=ROUND_HALF_EVEN)
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """Tokens of one kind, times one price: ``usd`` is exact and not rounded.
+
+    ``priced_as`` differs from ``kind`` where the kind has no price of its own and is charged as its whole.
+    """
+
+    kind: TokenKind
+    priced_as: TokenKind
+    quantity_tokens: int
+    usd_per_mtok: Decimal
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedUsage:
+    """What one row of usage costs. ``lines`` and ``usd_per_request`` are exact; the row is rounded once, half to even.
+
+    ``requests`` equal rows cost ``requests`` times the rounded row, because a ledger stores each row rounded.
+    """
+
+    card: PriceCard
+    lines: tuple[PriceLine, ...]
+    usd_per_request: Decimal
+    nano_usd_per_request: int
+    requests: int
+
+    @property
+    def nano_usd(self) -> int:
+        """Cost of all requests in nano-dollars."""
+        return self.nano_usd_per_request * self.requests
+
+    @property
+    def usd(self) -> Decimal:
+        """Cost of all requests in US dollars, nine decimals."""
+        return units.usd(self.nano_usd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLine:
+    """What a mean request consumes at one rate: tokens of one kind in one price tier, or the request itself.
+
+    ``quantity_per_request`` is tokens (1 for kind ``request``); ``usd_per_unit`` is US dollars per million tokens
+    (per request for kind ``request``). Both are exact.
+    """
+
+    kind: TokenKind | Literal["request"]
+    above_input_tokens: int
+    quantity_per_request: Fraction
+    usd_per_unit: Decimal
+
+    @property
+    def label(self) -> str:
+        """What is charged, such as ``output tokens above 200,000 input``."""
+        if self.kind == "request":
+            return "requests"
+        tier = f" above {self.above_input_tokens:,} input" if self.above_input_tokens else ""
+        return f"{self.kind.replace('_', ' ')} tokens{tier}"
+
+    @property
+    def usd_per_request(self) -> Fraction:
+        """The line's exact share of a mean request's cost, US dollars."""
+        per = 1 if self.kind == "request" else units.TOKENS_PER_MTOK
+        return self.quantity_per_request * Fraction(self.usd_per_unit) / per
+
+    def scaled(self, share: Fraction) -> RateLine:
+        """The line of a card that prices only a share (0..1) of the requests."""
+        return self if share == 1 else replace(self, quantity_per_request=self.quantity_per_request * share)
+
+
+def price(card: PriceCard, usage: Usage, *, requests: int = 1) -> PricedUsage:
+    """Price one row of usage, or ``requests`` equal rows.
+
+    Raises:
+        Unpriced: the card cannot price this usage, and why.
+        UsageError: ``requests`` is not a positive whole number.
+    """
+    if requests < 1:
+        raise UsageError(f"requests must be at least 1, not {requests}")
+    _refuse_unusable(card)
+    rates = card.rates_at(usage.input_tokens)
+    lines = tuple(_line(card, rates, kind, tokens) for kind, tokens in _tokens(usage) if tokens)
+    usd_per_request = card.usd_per_request or _ZERO
+    exact_usd = usd_per_request
+    for line in lines:
+        exact_usd = _EXACT.add(exact_usd, line.usd)
+    return PricedUsage(
+        card=card,
+        lines=lines,
+        usd_per_request=usd_per_request,
+        nano_usd_per_request=int(_WHOLE.to_integral_value(_EXACT.scaleb(exact_usd, 9))),
+        requests=requests,
+    )
+
+
+def mean_lines(card: PriceCard, totals: TokenTotals) -> tuple[RateLine, ...]:
+    """Mean tokens a request by kind and tier, priced: the lines of a hosted option.
+
+    The sum of the lines' ``usd_per_request`` is ``mean_usd_per_request`` exactly.
+
+    Raises:
+        Unpriced: the card cannot price these requests, and why.
+    """
+    lines = [
+        RateLine(
+            kind=kind,
+            above_input_tokens=rates.above_input_tokens,
+            quantity_per_request=Fraction(tokens, totals.requests),
+            usd_per_unit=_require_rate(card, rates, kind)[1],
+        )
+        for rates, kind, tokens in _banded_tokens(card, totals)
+    ]
+    if card.usd_per_request:
+        fee = card.usd_per_request
+        lines.append(RateLine(kind="request", above_input_tokens=0, quantity_per_request=Fraction(1), usd_per_unit=fee))
+    return tuple(lines)
+
+
+def mean_usd_per_request(card: PriceCard, totals: TokenTotals) -> Fraction:
+    """Exact mean cost of a request in US dollars, before any rounding.
+
+    Raises:
+        Unpriced: the card cannot price these requests, and why.
+    """
+    usd_times_mtok = _ZERO
+    for rates, kind, tokens in _banded_tokens(card, totals):
+        usd_per_mtok = _require_rate(card, rates, kind)[1]
+        usd_times_mtok = _EXACT.add(usd_times_mtok, _EXACT.multiply(usd_per_mtok, tokens))
+    mean = Fraction(usd_times_mtok) / (totals.requests * units.TOKENS_PER_MTOK)
+    return mean + Fraction(card.usd_per_request) if card.usd_per_request else mean
+
+
+def refusal(card: PriceCard, totals: TokenTotals) -> str:
+    """Why a card cannot price these requests; empty where it can."""
+    if card.refusal:
+        return card.refusal
+    unpriced = {kind for rates, kind, _ in _banded_tokens(card, totals) if _rate(rates, kind) is None}
+    return f"no published {' or '.join(sorted(unpriced))} price" if unpriced else ""
+
+
+def _tokens(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
+    return (
+        ("input", usage.uncached_input_tokens),
+        ("cache_read", usage.cache_read_tokens),
+        ("cache_write_5m", usage.cache_write_5m_tokens),
+        ("cache_write_1h", usage.cache_write_1h_tokens),
+        ("output", usage.output_tokens - usage.reasoning_tokens),
+        ("reasoning", usage.reasoning_tokens),
+    )
+
+
+def _banded_tokens(card: PriceCard, totals: TokenTotals) -> Iterator[tuple[PriceRates, TokenKind, int]]:
+    """Tokens of each kind in each tier of the card, without the kinds that have none."""
+    _refuse_unusable(card)
+    ends = [rates.above_input_tokens for rates in card.tiers[1:]]
+    for rates, end in zip(card.tiers, [*ends, None], strict=True):
+        band = totals.band(rates.above_input_tokens, end)
+        if band.input_tokens > band.cache_read_tokens:
+            yield rates, "input", band.input_tokens - band.cache_read_tokens
+        if band.cache_read_tokens:
+            yield rates, "cache_read", band.cache_read_tokens
+        if band.output_tokens:
+            yield rates, "output", band.output_tokens
+
+
+def _line(card: PriceCard, rates: PriceRates, kind: TokenKind, tokens: int) -> PriceLine:
+    priced_as, usd_per_mtok = _require_rate(card, rates, kind)
+    return PriceLine(
+        kind=kind,
+        priced_as=priced_as,
+        quantity_tokens=tokens,
+        usd_per_mtok=usd_per_mtok,
+        usd=_EXACT.scaleb(_EXACT.multiply(usd_per_mtok, tokens), -6),
+    )
+
+
+def _require_rate(card: PriceCard, rates: PriceRates, kind: TokenKind) -> tuple[TokenKind, Decimal]:
+    found = _rate(rates, kind)
+    if found is None:
+        name = kind.replace("_", " ")
+        raise Unpriced(
+            f"{card.label} has no published {name} price",
+            cause=f"{card.source} lists none, and {name} tokens would otherwise cost $0.00",
+            hint="state the price under [[prices]] in breakeven.toml, or choose another model",
+        )
+    return found
+
+
+def _rate(rates: PriceRates, kind: TokenKind) -> tuple[TokenKind, Decimal] | None:
+    """The price of a kind, US dollars per million tokens, and the kind whose price it is; None without one."""
+    own, whole = _own_and_whole(rates, kind)
+    if own is not None:
+        return kind, own
+    if whole is None or (kind == "cache_write_1h" and rates.cache_write_5m_usd_per_mtok is not None):
+        return None
+    return ("output" if kind == "reasoning" else "input"), whole
+
+
+def _own_and_whole(rates: PriceRates, kind: TokenKind) -> tuple[Decimal | None, Decimal | None]:
+    match kind:
+        case "input":
+            return rates.input_usd_per_mtok, None
+        case "cache_read":
+            return rates.cache_read_usd_per_mtok, rates.input_usd_per_mtok
+        case "cache_write_5m":
+            return rates.cache_write_5m_usd_per_mtok, rates.input_usd_per_mtok
+        case "cache_write_1h":
+            return rates.cache_write_1h_usd_per_mtok, rates.input_usd_per_mtok
+        case "output":
+            return rates.output_usd_per_mtok, None
+        case "reasoning":
+            return rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok
+
+
+def _refuse_unusable(card: PriceCard) -> None:
+    if card.refusal:
+        raise Unpriced(
+            f"{card.label} cannot be priced by tokens",
+            cause=card.refusal,
+            hint="choose a model that is billed by the token, or state a price under [[prices]] in breakeven.toml",
+        )
