@@ -20,6 +20,7 @@ from breakeven.plan.plan import (
     NearMiss,
     Plan,
     Rejection,
+    StaffThreshold,
     TreeDecision,
     Zone,
 )
@@ -116,6 +117,7 @@ def plan(**changes: object) -> Plan:
         "options": (API, EDGE, GPU),
         "considered": 182_345,
         "chosen": Choice(label=API.label, why="cheapest option that meets every requirement"),
+        "reference": None,
         "rejected": (
             Rejection(
                 kind="api",
@@ -149,6 +151,7 @@ def plan(**changes: object) -> Plan:
             answer="API with routing and caching",
             answer_kind="api",
             agrees=True,
+            staff_thresholds=(StaffThreshold(label=API.label, requests_per_day=1_369_864),),
         ),
         "levers": (
             Lever(

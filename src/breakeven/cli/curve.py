@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, workload_options, write_output
-from breakeven.cli.plan import day, read_workload
+from breakeven.cli.plan import question_of, read_workload
 
 
 @click.command(short_help="Cost against volume, and where the cheapest option changes.")
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--pair", nargs=2, type=str, metavar="A B", help="Only these two options, by label.")
 @click.option("--candidates", type=COMMA_LIST, metavar="A,B", help="Only options of these models.")
+@click.option("--top", type=click.IntRange(min=1), default=6, show_default=True, help="Options to draw.")
 @click.option("--at", "priced_on", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.")
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
@@ -27,8 +28,7 @@ def curve(context: click.Context, /, workload: Path, output_format: str, out: Pa
     report = api.curve(
         read_workload(workload, flags),
         labels=flags["pair"] or (),
-        candidates=flags["candidates"] or (),
-        at=day(flags["priced_on"]),
         config=context.obj.tables,
+        **question_of(flags),
     )
     write_output(render_curve(report, output_format, text_style(out)), out)

@@ -84,6 +84,8 @@ _WORKLOAD_OPTIONS = (
     click.option("--tpot", "tpot_s", type=NUMBER, metavar="S", help="Time per output token, seconds."),
     click.option("--percentile", type=NUMBER, metavar="P", help="Share of requests within both, percent."),
     click.option("--data-residency/--no-data-residency", default=None, help="Data must stay in house."),
+    click.option("--allow-spot/--no-allow-spot", default=None, help="Admit capacity that its owner may withdraw."),
+    click.option("--max-commitment-months", type=int, metavar="N", help="Longest reservation to recommend."),
     click.option("--requests-per-day", type=int, metavar="N", help="Mean volume to scale the workload to."),
     click.option("--hourly-shape", metavar="SHAPE", help="flat, office, consumer, or 24 numbers with commas."),
     click.option("--burst-frac", type=NUMBER, metavar="X", help="Busiest minute over its hour's mean, at least 1."),
@@ -95,6 +97,7 @@ _WORKLOAD_OPTIONS = (
     click.option("--edge-engineer-share-frac", type=NUMBER, metavar="F", help="Share of one at the edge."),
     click.option("--electricity-usd-per-kwh", type=NUMBER, metavar="USD", help="Price of electricity."),
     click.option("--device-life-months", type=int, metavar="N", help="Months an edge device is spread over."),
+    click.option("--peak-load-frac", type=NUMBER, metavar="F", help="Share of a replica's rate planned for at peak."),
     click.option(
         "--columns",
         type=COMMA_LIST,
@@ -109,6 +112,8 @@ WORKLOAD_PARAMETERS = (
     "tpot_s",
     "percentile",
     "data_residency",
+    "allow_spot",
+    "max_commitment_months",
     "requests_per_day",
     "hourly_shape",
     "burst_frac",
@@ -120,6 +125,7 @@ WORKLOAD_PARAMETERS = (
     "edge_engineer_share_frac",
     "electricity_usd_per_kwh",
     "device_life_months",
+    "peak_load_frac",
     "columns",
 )
 """Parameters that `workload_options` adds, each a field of `WorkloadOverrides`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ from breakeven.cli.options import (
     workload_options,
     write_output,
 )
+from breakeven.errors import UnknownName
 
 if TYPE_CHECKING:
+    from breakeven.plan.plan import Plan
     from breakeven.workload.workload import Workload
 
 
@@ -39,23 +42,46 @@ def plan(context: click.Context, /, workload: Path, output_format: str, out: Pat
     WORKLOAD is a TOML file, or a request trace (Azure LLM inference, Mooncake, BurstGPT, or CSV, JSONL, Parquet with
     named columns).
     """
-    from breakeven import api
     from breakeven.render.explain import render_explanation
     from breakeven.render.plan_formats import render_plan
 
-    answer = api.plan(
-        read_workload(workload, flags),
-        candidates=flags["candidates"] or (),
-        reference=flags["reference"],
-        top=flags["top"],
-        at=day(flags["priced_on"]),
-        config=context.obj.tables,
-    )
+    asked = read_workload(workload, flags)
+    question = {**question_of(flags), "reference": flags["reference"], "config": context.obj.tables}
+    label = flags["explain"]
     style = text_style(out)
-    if flags["explain"] is None:
-        write_output(render_plan(answer, output_format, style), out)
+    if label is None:
+        write_output(render_plan(answer(asked, question), output_format, style), out)
     else:
-        write_output(render_explanation(answer, flags["explain"], output_format, style), out)
+        write_output(render_explanation(explained(asked, question, label), label, output_format, style), out)
+
+
+def question_of(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of the api that flags state."""
+    moment: datetime | None = flags["priced_on"]
+    return {
+        "candidates": flags["candidates"] or (),
+        "top": flags["top"],
+        "at": None if moment is None else moment.date(),
+    }
+
+
+def answer(workload: Workload, question: Mapping[str, Any], show: tuple[str, ...] = ()) -> Plan:
+    """The plan, with options named in ``show`` besides the leading ones."""
+    from breakeven import api
+
+    return api.plan(workload, show=show, **question)
+
+
+def explained(workload: Workload, question: Mapping[str, Any], label: str) -> Plan:
+    """The plan that shows what ``label`` names: a line or a leading option, else any option of the catalogue."""
+    from breakeven.render.explain import find
+
+    leading = answer(workload, question)
+    try:
+        find(leading, label)
+    except UnknownName:
+        return answer(workload, question, show=(label,))
+    return leading
 
 
 def read_workload(path: Path, flags: dict[str, Any]) -> Workload:
@@ -63,8 +89,3 @@ def read_workload(path: Path, flags: dict[str, Any]) -> Workload:
     from breakeven.workload.loading import load_workload
 
     return load_workload(path, overrides(flags))
-
-
-def day(moment: datetime | None) -> Any:
-    """The date of ``--at``; None is today."""
-    return None if moment is None else moment.date()

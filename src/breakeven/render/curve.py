@@ -10,6 +10,7 @@ from breakeven.errors import InputError
 from breakeven.plan.curve_report import CurveReport
 from breakeven.plan.plan import Zone
 from breakeven.render import csv, json, markdown, text
+from breakeven.render.charts import Mark, cost_against_volume
 from breakeven.render.csv import text_cell
 from breakeven.render.document import Document, Row, Section, Table, left, right
 from breakeven.render.money import decimal_text, usd_text
@@ -49,8 +50,23 @@ def curve_document(report: CurveReport) -> Document:
         headline=(flip_sentence(report.crossings, volume),),
         sections=(
             Section(title="Cheapest by volume", points=tuple(zone_points(report.crossings, volume))),
-            Section(title="Cost a month", points=legend(report), table=points_table(report)),
+            curve_section(report, title="Cost a month"),
         ),
+    )
+
+
+def curve_section(report: CurveReport, title: str) -> Section:
+    """The costs by volume: what the letters mean, the table, and the chart where a format draws it."""
+    marks = [
+        Mark(name=label, x=float(point.requests_per_day), usd_per_month=float(amount))
+        for point in report.points
+        for label, amount in zip(report.labels, point.usd_per_month, strict=True)
+    ]
+    return Section(
+        title=title,
+        points=legend(report),
+        table=points_table(report),
+        chart=cost_against_volume(marks, report.crossings, report.workload.requests_per_day),
     )
 
 

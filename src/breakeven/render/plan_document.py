@@ -46,12 +46,22 @@ def headline(plan: Plan) -> tuple[str, ...]:
     chosen = plan.chosen_option
     per_1k = usd_per_1k_requests(chosen.usd_per_month, plan.workload.requests_per_day)
     amount = usd_text(per_1k, column_decimals([per_1k]))
+    reference = (_reference_sentence(plan, plan.reference),) if plan.reference else ()
     take = f"Take {chosen.label} ({KIND_NAMES[chosen.kind]})"
     return (
         f"{take}: {usd_text(chosen.usd_per_month)} a month, {amount} per 1,000 requests.",
         f"Why: {_sentence(plan.chosen.why)}",
+        *reference,
         workload_sentence(plan),
     )
+
+
+def _reference_sentence(plan: Plan, reference: str) -> str:
+    """What the chosen option saves or adds against the option that the user named."""
+    bill = plan.option(reference).usd_per_month
+    change = plan.chosen_option.usd_per_month - bill
+    percent = f" ({percent_text(change / bill)})" if bill else ""
+    return f"Against {reference} at {usd_text(bill)} a month: {change_text(change)}{percent}."
 
 
 def workload_sentence(plan: Plan) -> str:
@@ -190,6 +200,11 @@ def decision_section(plan: Plan) -> Section:
         title="Decision tree and numbers",
         sentences=(agreement,),
         points=tuple(_step_text(step) for step in decision.path),
+        notes=tuple(
+            f"Self-hosting staff alone equals the bill of {threshold.label} at {threshold.requests_per_day:,} "
+            "requests a day; below that no fleet of your own is cheaper."
+            for threshold in decision.staff_thresholds
+        ),
     )
 
 

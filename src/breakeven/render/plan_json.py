@@ -28,6 +28,7 @@ def plan_body(plan: Plan) -> dict[str, Any]:
         "priced_on": plan.priced_on.isoformat(),
         "considered": plan.considered,
         "chosen": {"label": plan.chosen.label, "why": plan.chosen.why},
+        "reference": plan.reference,
         "options": [option_body(option, plan.workload.requests_per_day) for option in plan.options],
         "rejected": [_rejection_body(rejection) for rejection in plan.rejected],
         "breakeven": [zone_body(zone) for zone in plan.breakeven],
@@ -118,6 +119,8 @@ def workload_body(workload: Workload) -> dict[str, Any]:
             "tpot_s": slo.tpot_s,
             "percentile": slo.percentile,
             "data_residency": workload.requirements.data_residency,
+            "allow_spot": workload.requirements.allow_spot,
+            "max_commitment_months": workload.requirements.max_commitment_months,
         },
         "costs": {
             "engineer_usd_per_month": decimal_text(costs.engineer_usd_per_month),
@@ -125,6 +128,7 @@ def workload_body(workload: Workload) -> dict[str, Any]:
             "edge_engineer_share_frac": decimal_text(costs.edge_engineer_share_frac),
             "electricity_usd_per_kwh": decimal_text(costs.electricity_usd_per_kwh),
             "device_life_months": costs.device_life_months,
+            "peak_load_frac": costs.peak_load_frac,
         },
     }
 
@@ -162,6 +166,10 @@ def _decision_body(decision: TreeDecision) -> dict[str, Any]:
         "answer_kind": decision.answer_kind,
         "agrees": decision.agrees,
         "why_not": decision.why_not,
+        "staff_thresholds": [
+            {"label": threshold.label, "requests_per_day": threshold.requests_per_day}
+            for threshold in decision.staff_thresholds
+        ],
     }
 
 

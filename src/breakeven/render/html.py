@@ -1,0 +1,34 @@
+"""HTML: one page that needs nothing else; no script, no request, light and dark, every chart beside its table."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from breakeven.render.charts import svg
+from breakeven.render.document import Chart, Document
+
+
+def render(document: Document) -> str:
+    """The document as a page; every text in it is escaped."""
+    return _environment().get_template("document.html").render(document=document)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("breakeven.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["drawn"] = _drawn
+    return environment
+
+
+def _drawn(chart: Chart, place: int) -> Markup:
+    """The chart's SVG, which vl_convert has escaped."""
+    return Markup(svg(chart, f"chart{place}"))  # noqa: S704

@@ -1,0 +1,105 @@
+"""A plan as a page: the document that text prints, with two charts after the candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from breakeven.options.option import Option
+from breakeven.plan.curve_report import CurvePoint, CurveReport
+from breakeven.plan.plan import Plan
+from breakeven.render import html
+from breakeven.render.charts import Mark, cost_against_latency
+from breakeven.render.curve import curve_section
+from breakeven.render.document import Row, Section, Table, left, right
+from breakeven.render.money import seconds_text, usd_text
+from breakeven.render.plan_document import plan_document
+from breakeven.units import rounded_usd
+
+DRAWN_OPTIONS = 6
+"""Lines of the volume chart: the chosen option, the cheapest of each kind, then the next cheapest."""
+
+_POINTS_PER_DECADE = 8
+_DECADES_EACH_WAY = 3
+_HIGHEST_REQUESTS_PER_DAY = 1_000_000_000
+
+
+def render(plan: Plan) -> str:
+    """The whole plan as one self-contained page."""
+    document = plan_document(plan)
+    first, *others = document.sections
+    return html.render(replace(document, sections=(first, *_chart_sections(plan), *others)))
+
+
+def _chart_sections(plan: Plan) -> Iterator[Section]:
+    yield curve_section(volume_report(plan), title="Cost against volume")
+    latency = latency_section(plan)
+    if latency is not None:
+        yield latency
+
+
+def volume_report(plan: Plan) -> CurveReport:
+    """The curves of the leading options, three decades of volume below and above today's."""
+    options = leading_options(plan)
+    return CurveReport(
+        workload=plan.workload,
+        labels=tuple(option.label for option in options),
+        points=tuple(
+            CurvePoint(
+                requests_per_day=volume,
+                usd_per_month=tuple(rounded_usd(option.curve.usd_per_month(volume)) for option in options),
+            )
+            for volume in chart_volumes(plan.workload.requests_per_day)
+        ),
+        crossings=plan.breakeven,
+    )
+
+
+def leading_options(plan: Plan) -> Sequence[Option]:
+    """The chosen option, the cheapest of each kind, then the next cheapest, up to `DRAWN_OPTIONS`."""
+    by_amount = sorted(plan.options, key=lambda option: option.usd_per_month)
+    best_of_kind = {option.kind: option for option in reversed(by_amount)}
+    wanted = [plan.chosen_option, *best_of_kind.values(), *by_amount]
+    return list({option.label: option for option in wanted}.values())[:DRAWN_OPTIONS]
+
+
+def chart_volumes(requests_per_day: int) -> list[int]:
+    """Whole volumes, evenly spaced on a logarithmic axis around today's, which is one of them."""
+    steps = range(-_DECADES_EACH_WAY * _POINTS_PER_DECADE, _DECADES_EACH_WAY * _POINTS_PER_DECADE + 1)
+    volumes = {round(requests_per_day * 10 ** (step / _POINTS_PER_DECADE)) for step in steps}
+    return sorted(volume for volume in volumes if 1 <= volume <= _HIGHEST_REQUESTS_PER_DAY)
+
+
+def latency_section(plan: Plan) -> Section | None:
+    """Cost against the time to a whole average answer, for the options whose latency is known."""
+    known = [
+        (option, option.ttft_s + option.tpot_s * plan.workload.mean_output_tokens)
+        for option in plan.options
+        if option.ttft_s is not None and option.tpot_s is not None
+    ]
+    if not known:
+        return None
+    marks = [
+        Mark(name=option.label, x=answer_s, usd_per_month=float(option.usd_per_month)) for option, answer_s in known
+    ]
+    columns = (left("Option"), right("TTFT"), right("TPOT"), right("Whole answer"), right("$/month"))
+    rows = tuple(
+        Row(
+            cells=(
+                option.label,
+                seconds_text(option.ttft_s),
+                seconds_text(option.tpot_s),
+                seconds_text(answer_s),
+                usd_text(option.usd_per_month),
+            ),
+            marked=option.label == plan.chosen.label,
+        )
+        for option, answer_s in known
+    )
+    unknown = len(plan.options) - len(known)
+    return Section(
+        title="Cost against latency",
+        sentences=(f"{unknown} candidates are not drawn: their latency is unknown.",) if unknown else (),
+        chart=cost_against_latency(marks, plan.chosen.label),
+        table=Table(caption="Monthly cost by latency", columns=columns, rows=rows),
+    )
