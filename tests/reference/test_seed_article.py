@@ -99,7 +99,7 @@ def test_a_hundred_times_the_volume_costs_a_hundred_times_as_much() -> None:
 
 
 def test_mini_instead_of_gpt_4o_saves_more_than_the_article_says() -> None:
-    """It says 90% for mini with batch; batch prices are listed from October 2026 on, and standard ones have not moved."""
+    """It says 90% for mini with batch. Batch prices are listed from October 2026 on; standard ones have not moved."""
     large = usd_per_request("openai/gpt-4o")
     batch = find_card("openai/gpt-4o-mini", at=date(2026, 11, 24), processing="batch")
     assert 1 - usd_per_request("openai/gpt-4o-mini") / large == Decimal("0.94")
