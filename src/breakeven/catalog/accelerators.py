@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -49,7 +50,13 @@ def accelerator(name: str) -> Accelerator:
     Raises:
         UnknownName: no row carries the name; the hint lists the nearest.
     """
-    return accelerators()[_index().canonical(name)]
+    index = _index()
+    return accelerators()[index.find(_unbranded(name)) or index.canonical(name)]
+
+
+def _unbranded(name: str) -> str:
+    """The name without maker and memory technology, which nothing but the data sheet needs."""
+    return re.sub(r"nvidia|geforce|tesla|amd|instinct|hbm\d?e?|(?<=sxm)\d", "", name.casefold())
 
 
 @cache

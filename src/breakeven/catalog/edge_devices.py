@@ -11,6 +11,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from breakeven.catalog.evidence import Basis
 from breakeven.catalog.name_index import NameIndex
 from breakeven.catalog.tables import Row, read_table
 from breakeven.errors import UnknownName
@@ -55,6 +56,11 @@ class EdgeDevice:
     checked_on: datetime.date
     confidence: str
     note: str = ""
+
+    @property
+    def basis(self) -> Basis:
+        """``quoted`` from the source, or ``assumed`` where the row is from memory."""
+        return "assumed" if self.confidence == "memory" else "quoted"
 
 
 @cache
