@@ -32,7 +32,7 @@ docs: .venv/has-run  ## Write the generated parts of README.md and docs/
 	$(BIN)/python scripts/docs.py
 
 bench: .venv/has-dev  ## Measure what docs/evidence.md claims
-	@set -e; for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+	@set -e; for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
 
 lock:  ## Pin every package anew, with hashes
 	scripts/lock.sh
