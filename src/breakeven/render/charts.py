@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from math import ceil, floor, log10
 from typing import Any
 
 from breakeven.plan.plan import Zone
@@ -25,64 +26,80 @@ _HEIGHT = 340
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A point of a chart: an option's name and monthly cost at ``x`` (requests a day, or seconds)."""
+    """A point of a chart: ``name``'s monthly cost at ``x`` (requests a day, or seconds); ``group`` shares a colour."""
 
     name: str
     x: float
     usd_per_month: float
+    group: str = ""
 
 
 def cost_against_volume(points: Sequence[Mark], zones: Iterable[Zone], requests_per_day: int) -> Chart:
     """Monthly cost by requests a day, both logarithmic; a dashed rule where the cheapest option changes."""
     drawn = [point for point in points if point.x > 0 and point.usd_per_month > 0]
-    least, most = min(point.x for point in drawn), max(point.x for point in drawn)
+    least, most = _ends([point.x for point in drawn])
     flips = [zone.from_requests_per_day for zone in zones if least < zone.from_requests_per_day < most]
     rules = [{"x": flip, "what": f"cheapest option changes at {flip:,} requests a day"} for flip in flips]
     today = [{"x": requests_per_day, "what": f"today: {requests_per_day:,} requests a day"}]
-    layers = [
-        _lines(drawn),
-        _rule(rules, dash=[3, 3], stroke_width=1),
-        _rule(today, dash=[1, 0], stroke_width=2),
-        {**_rule(today, dash=[1, 0], stroke_width=2), "mark": _label_mark(), "encoding": _label_encoding("today")},
-    ]
+    layers = [_lines(drawn), _rule(rules, dash=[3, 3], stroke_width=1), _rule(today, dash=[1, 0], stroke_width=2)]
     return Chart(
         title="Cost against volume",
         description=(
             "Monthly cost in US dollars by requests a day, one line an option, both axes logarithmic. "
             f"The solid rule is today's volume; {len(flips)} dashed rules mark where the cheapest option changes."
         ),
-        spec=_spec({"layer": layers}),
+        spec=_spec({"layer": [*layers, _rule_label(today, "today")]}),
     )
 
 
-def cost_against_latency(points: Sequence[Mark], chosen: str) -> Chart:
-    """Monthly cost by seconds to a whole average answer; the chosen option is drawn larger."""
-    values = [{**_datum(point), "chosen": point.name == chosen} for point in points]
-    encoding = {
-        "x": _axis("seconds to a whole average answer", scale="linear"),
-        "y": _axis("US dollars a month", field="usd_per_month", axis_format="$,.0f"),
-        "color": _colours([point.name for point in points]),
-        "size": {"condition": {"test": "datum.chosen", "value": 260}, "value": 110},
+def cost_against_latency(points: Sequence[Mark]) -> Chart:
+    """Monthly cost by seconds to a whole average answer: a shape for each group, a name beside each point."""
+    values = [_datum(point) for point in points]
+    groups = list(dict.fromkeys(point.group for point in points))
+    scaled = {
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "title": "seconds to a whole average answer",
+            "scale": {"zero": True, "nice": True},
+        },
+        "y": _log_axis("usd_per_month", "US dollars a month", [point.usd_per_month for point in points], nice=True),
     }
+    shaped = {
+        "color": _colours(groups, field="group"),
+        "shape": {"field": "group", "type": "nominal", "scale": {"domain": groups}, "legend": None},
+    }
+    layers = [
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 110},
+            "encoding": {**scaled, **shaped, "description": {"field": "name", "type": "nominal"}},
+        },
+        {
+            "mark": {"type": "text", "align": "left", "dx": 9, "color": _INK},
+            "encoding": {**scaled, "text": {"field": "name", "type": "nominal"}},
+        },
+    ]
     return Chart(
         title="Cost against latency",
-        description="Monthly cost in US dollars by seconds to a whole average answer, one point an option.",
-        spec=_spec(
-            {"data": {"values": values}, "mark": {"type": "point", "filled": True, "opacity": 1}, "encoding": encoding}
+        description=(
+            "Monthly cost in US dollars by seconds to a whole average answer, one point an option; "
+            "the letters are those of the table."
         ),
+        spec=_spec({"data": {"values": values}, "layer": layers}),
     )
 
 
 def _lines(points: Sequence[Mark]) -> dict[str, Any]:
     names = list(dict.fromkeys(point.name for point in points))
+    dashes = [_DASHES[place % len(_DASHES)] for place in range(len(names))]
     encoding = {
-        "x": _axis("requests a day", axis_format=",.0f"),
-        "y": _axis("US dollars a month", field="usd_per_month", axis_format="$,.0f"),
-        "color": _colours(names),
+        "x": _log_axis("x", "requests a day", [point.x for point in points]),
+        "y": _log_axis("usd_per_month", "US dollars a month", [point.usd_per_month for point in points]),
+        "color": _colours(names, field="name"),
         "strokeDash": {
             "field": "name",
             "type": "nominal",
-            "scale": {"domain": names, "range": [_DASHES[place % len(_DASHES)] for place in range(len(names))]},
+            "scale": {"domain": names, "range": dashes},
             "legend": None,
         },
     }
@@ -101,35 +118,43 @@ def _rule(values: list[dict[str, Any]], *, dash: list[int], stroke_width: int) -
     }
 
 
-def _label_mark() -> dict[str, Any]:
-    return {"type": "text", "align": "left", "dx": 5, "y": 10, "color": _INK}
+def _rule_label(values: list[dict[str, Any]], label: str) -> dict[str, Any]:
+    return {
+        "data": {"values": values},
+        "mark": {"type": "text", "align": "left", "dx": 5, "y": 10, "color": _INK},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, "text": {"value": label}},
+    }
 
 
-def _label_encoding(text: str) -> dict[str, Any]:
-    return {"x": {"field": "x", "type": "quantitative"}, "text": {"value": text}}
-
-
-def _axis(title: str, *, field: str = "x", scale: str = "log", axis_format: str = "") -> dict[str, Any]:
-    axis: dict[str, Any] = {"labelOverlap": True, **({"format": axis_format} if axis_format else {})}
-    if scale == "log":
-        axis["tickCount"] = 8
+def _log_axis(field: str, title: str, values: Sequence[float], *, nice: bool = False) -> dict[str, Any]:
+    """A logarithmic axis with a tick at each power of ten."""
+    least, most = _ends(values)
+    decades = range(floor(log10(least)), ceil(log10(most)) + 1)
+    axis = {"values": [10.0**decade for decade in decades], "labelOverlap": True}
+    axis["format"] = ",.0f" if field == "x" else "$,.4~f"
     return {
         "field": field,
         "type": "quantitative",
         "title": title,
-        "scale": {"type": scale, "nice": scale != "log"},
+        "scale": {"type": "log", "nice": nice},
         "axis": axis,
     }
 
 
-def _colours(names: Sequence[str]) -> dict[str, Any]:
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """The least and greatest positive value; one decade where there is none."""
+    positive = [value for value in values if value > 0]
+    return (min(positive), max(positive)) if positive else (1.0, 10.0)
+
+
+def _colours(names: Sequence[str], *, field: str) -> dict[str, Any]:
     colours = [PALETTE[place % len(PALETTE)] for place in range(len(names))]
     legend = {"title": None, "orient": "bottom", "columns": 2, "labelLimit": 340, "symbolStrokeWidth": 2.5}
-    return {"field": "name", "type": "nominal", "scale": {"domain": list(names), "range": colours}, "legend": legend}
+    return {"field": field, "type": "nominal", "scale": {"domain": list(names), "range": colours}, "legend": legend}
 
 
 def _datum(point: Mark) -> dict[str, Any]:
-    return {"name": point.name, "x": point.x, "usd_per_month": point.usd_per_month}
+    return {"name": point.name, "x": point.x, "usd_per_month": point.usd_per_month, "group": point.group}
 
 
 def _spec(content: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from breakeven.options.option import Option
 from breakeven.plan.curve_report import CurvePoint, CurveReport
 from breakeven.plan.plan import Plan
 from breakeven.render import html
-from breakeven.render.charts import Mark, cost_against_latency
 from breakeven.render.curve import curve_section
-from breakeven.render.document import Row, Section, Table, left, right
-from breakeven.render.money import seconds_text, usd_text
+from breakeven.render.document import Section
 from breakeven.render.plan_document import plan_document
+from breakeven.render.plan_latency import latency_section
 from breakeven.units import rounded_usd
 
 DRAWN_OPTIONS = 6
@@ -68,38 +67,3 @@ def chart_volumes(requests_per_day: int) -> list[int]:
     steps = range(-_DECADES_EACH_WAY * _POINTS_PER_DECADE, _DECADES_EACH_WAY * _POINTS_PER_DECADE + 1)
     volumes = {round(requests_per_day * 10 ** (step / _POINTS_PER_DECADE)) for step in steps}
     return sorted(volume for volume in volumes if 1 <= volume <= _HIGHEST_REQUESTS_PER_DAY)
-
-
-def latency_section(plan: Plan) -> Section | None:
-    """Cost against the time to a whole average answer, for the options whose latency is known."""
-    known = [
-        (option, option.ttft_s + option.tpot_s * plan.workload.mean_output_tokens)
-        for option in plan.options
-        if option.ttft_s is not None and option.tpot_s is not None
-    ]
-    if not known:
-        return None
-    marks = [
-        Mark(name=option.label, x=answer_s, usd_per_month=float(option.usd_per_month)) for option, answer_s in known
-    ]
-    columns = (left("Option"), right("TTFT"), right("TPOT"), right("Whole answer"), right("$/month"))
-    rows = tuple(
-        Row(
-            cells=(
-                option.label,
-                seconds_text(option.ttft_s),
-                seconds_text(option.tpot_s),
-                seconds_text(answer_s),
-                usd_text(option.usd_per_month),
-            ),
-            marked=option.label == plan.chosen.label,
-        )
-        for option, answer_s in known
-    )
-    unknown = len(plan.options) - len(known)
-    return Section(
-        title="Cost against latency",
-        sentences=(f"{unknown} candidates are not drawn: their latency is unknown.",) if unknown else (),
-        chart=cost_against_latency(marks, plan.chosen.label),
-        table=Table(caption="Monthly cost by latency", columns=columns, rows=rows),
-    )
