@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from breakeven.catalog.tables import read_table
@@ -34,34 +34,48 @@ _CHAT = re.compile(r"(?<!turbo)-(?:instruct|it)(?=-|$)|(?<=\db)-chat(?=-|$)")
 _FULL_STOP = re.compile(r"(?<=\d)[p_](?=\d(?:-|$))")
 _DASHED_VERSION = re.compile(r"(?<![\d.])(\d)-(\d)(?=-|$)")
 
-_FAMILY_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"^llama-?v?(?=\d)", "llama-"),
-        (r"^(qwen|qwq|phi|gemma|glm|grok|gemini|gpt|mistral|deepseek|kimi|minimax)[_ ]", r"\1-"),
-        (r"^deepseek-?v(?=\d)", "deepseek-v"),
-        (r"^qwen-(?=\d(?:\.\d)?-)", "qwen"),
-        (r"^gemma(?=\d)", "gemma-"),
+_Rule = tuple[re.Pattern[str], str]
+
+
+def _rules(*rules: tuple[str, str]) -> tuple[_Rule, ...]:
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in rules)
+
+
+# The same model on faster machines or in one country, under a name of its own.
+_FASTER = (r"^([\w.-]+)-(?:fast|ultrafast|highspeed|us)$", r"\1")
+_FAMILY_RULES: Mapping[str, tuple[_Rule, ...]] = {
+    "claude": _rules(
         (r"^claude-(\d(?:\.\d)?)-(opus|sonnet|haiku)(?=-|$)", r"claude-\2-\1"),
         (r"^claude-(opus|sonnet|haiku|fable|mythos)-(\d)\.0(?=-|$)", r"claude-\1-\2"),
         (r"^claude-(opus|sonnet|haiku)-(3(?:\.\d)?)(?=-|$)", r"claude-\2-\1"),
+    ),
+    "deepseek": _rules((r"^deepseek-?v(?=\d)", "deepseek-v"), _FASTER),
+    "gemini": _rules(
         (r"^gemini-(flash|pro)-(\d\.\d)(?=-|$)", r"gemini-\2-\1"),
         (r"^(gemini-[\d.]+-[a-z-]*?(?:pro|flash|flash-lite|flash-8b))-(?:00\d|latest)$", r"\1"),
         (r"^(gemini-[\d.]+-(?:pro|flash|flash-lite))-preview(?:-\d\d-(?:\d\d|20\d\d))?$", r"\1"),
-        (r"^(llama-4-(?:maverick|scout))-17b(?:-\d+e)?(?:-basic)?$", r"\1"),
-        (r"^(llama-4-(?:maverick|scout))-basic$", r"\1"),
+    ),
+    "gemma": _rules((r"^gemma(?=\d)", "gemma-")),
+    "glm": _rules(_FASTER),
+    "grok": _rules((r"^(grok-4)-0709$", r"\1")),
+    "kimi": _rules(_FASTER),
+    "llama": _rules(
+        (r"^llama-?v?(?=\d)", "llama-"),
+        (r"^(llama-4-(?:maverick|scout))(?:-17b(?:-\d+e)?)?(?:-basic)?$", r"\1"),
         (r"^(llama-[\d.]+-\d+b)-(?:versatile|instant|specdec|preview|text-preview|reasoning)$", r"\1"),
-        (r"^(llama-[\d.]+-\d+b)-(?:vision-preview|text-preview)$", r"\1-vision"),
+        (r"^(llama-[\d.]+-\d+b-vision)-preview$", r"\1"),
         (r"^(llama-3-\d+b)-8192$", r"\1"),
-        (r"^(mixtral-8x\d+b)-(?:v0\.1|32768)$", r"\1"),
-        (r"^(mistral-nemo)-(?:2407|12b|12b-2407)$", r"\1"),
-        (r"^(grok-4)-0709$", r"\1"),
-        (r"^(nova-[a-z]+)-v?1\.0$", r"\1"),
-    )
-)
+    ),
+    "minimax": _rules(_FASTER),
+    "mistral": _rules((r"^(mistral-nemo)-(?:2407|12b|12b-2407)$", r"\1")),
+    "mixtral": _rules((r"^(mixtral-8x\d+b)-(?:v0\.1|32768)$", r"\1")),
+    "nova": _rules((r"^(nova-[a-z]+)-v?1\.0$", r"\1")),
+    "qwen": _rules((r"^qwen-(?=\d(?:\.\d)?-)", "qwen")),
+}
+_FAMILY = re.compile(r"[a-z]+")
 
 
-@cache
+@lru_cache(maxsize=16_384)
 def canonical_model_name(name: str) -> str:
     """The maker's name of a model in lower case, without what sellers wrap around it.
 
@@ -79,8 +93,9 @@ def canonical_model_name(name: str) -> str:
     """
     bare = _unwrapped(name.strip().casefold())
     bare = _CHAT.sub("", _STORAGE.sub("", bare))
-    bare = _DASHED_VERSION.sub(r"\1.\2", _FULL_STOP.sub(".", bare))
-    for pattern, replacement in _FAMILY_RULES:
+    bare = _DASHED_VERSION.sub(r"\1.\2", _FULL_STOP.sub(".", bare).replace("_", "-"))
+    family = _FAMILY.match(bare)
+    for pattern, replacement in _FAMILY_RULES.get(family[0], ()) if family else ():
         bare = pattern.sub(replacement, bare)
     if bare.endswith("-latest") and any(letter.isdigit() for letter in bare):
         bare = bare.removesuffix("-latest")
