@@ -49,9 +49,9 @@ class Refusals:
         return 1 + self.reasons.index(reason)
 
     def refuse_codes(self, codes: Ints, texts: Sequence[str]) -> None:
-        """Refuse rows that cannot serve the workload by another room's codes: 0, or 1 + the index into its texts."""
+        """Refuse rows that cannot serve the workload by another room's codes, which index its texts; 0 refuses none."""
         for code in np.unique(codes[codes > 0]).tolist():
-            self.refuse(codes == code, texts[code - 1], priced=False)
+            self.refuse(codes == code, texts[code], priced=False)
 
 
 def model_quality(model: str) -> Quality:

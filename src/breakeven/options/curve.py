@@ -79,7 +79,9 @@ class CurveColumns:
     @classmethod
     def stack(cls, parts: Sequence[CurveColumns]) -> CurveColumns:
         """Columns one after another; parts with fewer capacities to a curve are padded."""
-        width = max((part.unit_requests_per_day.shape[1] for part in parts), default=1)
+        if not parts:
+            return cls.of((CostCurve(),)).take(np.zeros(0, dtype=np.int64))
+        width = max(part.unit_requests_per_day.shape[1] for part in parts)
         return cls(
             fixed_usd_per_month=np.concatenate(
                 [

@@ -62,7 +62,8 @@ class EdgeDevices:
     @property
     def group(self) -> Ints:
         """The model of each row."""
-        return self._model
+        models: Ints = self._model
+        return models
 
     @cached_property
     def _requests_per_s(self) -> Floats:
@@ -71,8 +72,7 @@ class EdgeDevices:
 
     @cached_property
     def _unit_requests_per_day(self) -> Ints:
-        capacities: Ints = traffic.daily_capacity(self._requests_per_s, self._workload)
-        return capacities
+        return traffic.daily_capacity(self._requests_per_s, self._workload)
 
     @property
     def _staff_usd_per_month(self) -> Fraction:

@@ -17,6 +17,7 @@ from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import GpuGrid, Purchase, gpu_grid
 from breakeven.options.option import Option
 from breakeven.options.statement import CostLine, CostStatement, quantity
+from breakeven.serving.capacity import REFUSALS
 from breakeven.workload.workload import Workload
 
 CONTROL = "you hold the data and the model, on rented hardware"
@@ -114,7 +115,7 @@ class GpuFleets:
     def _refusals(self) -> Refusals:
         grid, requirements = self._grid, self._workload.requirements
         refusals = Refusals.of(len(grid))
-        refusals.refuse_codes(grid.capacity.refusal[grid.replica], grid.capacity.refusal_texts)
+        refusals.refuse_codes(grid.capacity.refusal_code[grid.replica], REFUSALS)
         quality = quality_refusals((model.name for model in grid.models), requirements, self._named)
         for model, reason in enumerate(quality):
             if reason:

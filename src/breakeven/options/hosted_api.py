@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from breakeven import units
+from breakeven.catalog import pricing
 from breakeven.catalog.price_card import PriceCard
-from breakeven.catalog.pricing import RateLine, TokenTotals, mean_lines
+from breakeven.catalog.pricing import RateLine, TokenTotals
 from breakeven.options.admission import Refusals, model_quality, quality_refusals
 from breakeven.options.curve import UNBOUNDED_REQUESTS_PER_DAY, CostCurve, CurveColumns, Ints
 from breakeven.options.option import Option
@@ -83,24 +84,34 @@ class HostedApis:
         self._named = named
 
     @cached_property
-    def _lines(self) -> tuple[tuple[RateLine, ...], ...]:
-        """Mean tokens of a request by rate, for each price."""
-        totals = TokenTotals.of(self._workload.input_tokens, self._workload.output_tokens)
-        return tuple(self._mean_lines(price, totals) for price in self._prices)
+    def _totals(self) -> TokenTotals:
+        return TokenTotals.of(self._workload.input_tokens, self._workload.output_tokens)
 
-    def _mean_lines(self, price: HostedPrice, totals: TokenTotals) -> tuple[RateLine, ...]:
-        if price.card.refusal:
-            return ()
+    @cached_property
+    def _unpriced(self) -> tuple[str, ...]:
+        """For each price why it cannot price these requests, or an empty text."""
         return tuple(
-            line.scaled(share)
-            for card, share in zip(price.cards, price.shares(self._workload), strict=True)
-            for line in mean_lines(card, totals)
+            next((reason for card in price.cards if (reason := pricing.refusal(card, self._totals))), "")
+            for price in self._prices
         )
 
     @cached_property
     def _usd_per_daily_request(self) -> tuple[Fraction, ...]:
         return tuple(
-            sum((line.usd_per_request for line in lines), Fraction(0)) * units.DAYS_PER_MONTH for lines in self._lines
+            Fraction(0) if unpriced else self._mean_usd_per_request(price) * units.DAYS_PER_MONTH
+            for price, unpriced in zip(self._prices, self._unpriced, strict=True)
+        )
+
+    def _mean_usd_per_request(self, price: HostedPrice) -> Fraction:
+        parts = zip(price.cards, price.shares(self._workload), strict=True)
+        return sum((share * pricing.mean_usd_per_request(card, self._totals) for card, share in parts), Fraction(0))
+
+    def _lines(self, price: HostedPrice, totals: TokenTotals) -> tuple[RateLine, ...]:
+        """Mean tokens of a request by rate."""
+        return tuple(
+            line.scaled(share)
+            for card, share in zip(price.cards, price.shares(self._workload), strict=True)
+            for line in pricing.mean_lines(card, totals)
         )
 
     @cached_property
@@ -131,15 +142,13 @@ class HostedApis:
         refusals = Refusals.of(len(self._prices))
         quality = quality_refusals(self._models, requirements, self._named)
         for row, price in enumerate(self._prices):
-            refusals.refuse_row(row, self._physical_refusal(price), priced=False)
+            refusals.refuse_row(row, self._unpriced[row] or self._physical_refusal(price), priced=False)
             refusals.refuse_row(row, quality[row])
             refusals.refuse_row(row, self._terms_refusal(price))
         return refusals
 
     def _physical_refusal(self, price: HostedPrice) -> str:
         card = price.card
-        if card.refusal:
-            return card.refusal
         if card.is_free:
             return "free tier: rate-limited, no service level, no price to plan with"
         window = card.context_window_tokens
@@ -190,7 +199,7 @@ class HostedApis:
         workload = self._workload
         cached = np.floor(workload.input_tokens * workload.prefix_reuse_frac).astype(np.int64)
         totals = TokenTotals.of(workload.input_tokens, workload.output_tokens, cached)
-        lines = self._mean_lines(self._prices[row], totals)
+        lines = self._lines(self._prices[row], totals)
         daily = sum((line.usd_per_request for line in lines), Fraction(0))
         return daily * units.DAYS_PER_MONTH * workload.requests_per_day
 
@@ -204,7 +213,9 @@ class HostedApis:
         return Option(
             kind="api",
             label=price.label,
-            statement=CostStatement(lines=tuple(self._cost_line(price, line) for line in self._lines[row])),
+            statement=CostStatement(
+                lines=tuple(self._cost_line(price, line) for line in self._lines(price, self._totals))
+            ),
             curve=self.curve(row),
             ttft_s=None,
             tpot_s=None,

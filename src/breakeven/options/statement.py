@@ -9,14 +9,15 @@ from fractions import Fraction
 from breakeven import units
 from breakeven.catalog.evidence import Basis
 
-QUANTITY_STEP = Decimal("1E-9")
+QUANTITY_STEP = Decimal("1E-15")
+"""Fine enough that rounding a quantity does not show in its nano-dollars."""
 
 
 def quantity(exact: Fraction) -> Decimal:
-    """A line's quantity: an exact amount rounded once, half-even, to nine decimals.
+    """A line's quantity: an exact amount rounded once, half-even, to fifteen decimals.
 
     >>> quantity(Fraction(2, 3))
-    Decimal('0.666666667')
+    Decimal('0.666666666666667')
     """
     return Decimal(round(exact / Fraction(QUANTITY_STEP))) * QUANTITY_STEP
 

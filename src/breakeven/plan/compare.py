@@ -100,10 +100,12 @@ def _why(chosen: Option, options: Sequence[Option], best: Sequence[Option]) -> s
     others = rivals or [option for option in options if option.label != chosen.label]
     if not others:
         return "it is the only option that meets the requirements"
-    parts = [
-        f"{rival.label} costs ${rival.usd_per_month - chosen.usd_per_month:,.2f} a month more" for rival in others[:2]
-    ]
-    return "the cheapest option that meets the requirements; " + ", ".join(parts)
+    return "the cheapest option that meets the requirements; " + ", ".join(_gap(chosen, rival) for rival in others[:2])
+
+
+def _gap(chosen: Option, rival: Option) -> str:
+    more = rival.usd_per_month - chosen.usd_per_month
+    return f"{rival.label} costs ${more:,.2f} a month more" if more else f"{rival.label} costs the same"
 
 
 def _rejections(market: Market, chosen_usd_per_month: float) -> tuple[Rejection, ...]:
