@@ -96,6 +96,8 @@ EDGE = Option(
     control="you hold data, model and machine",
 )
 
+OPTIONS = (API, EDGE, GPU)
+
 
 def plan(**changes: object) -> Plan:
     """A plan with one option of each kind, the API chosen; ``changes`` replace its fields."""
@@ -114,7 +116,7 @@ def plan(**changes: object) -> Plan:
             Assumption(name="electricity", value=D("0.15"), unit="USD/kWh", basis="assumed", source="workload file"),
             Assumption(name="data residency", value=False, unit="", basis="assumed"),
         ),
-        "options": (API, EDGE, GPU),
+        "options": OPTIONS,
         "considered": 182_345,
         "chosen": Choice(label=API.label, why="cheapest option that meets every requirement"),
         "reference": None,

@@ -196,7 +196,7 @@ def write_output(text: str, out: Path | None) -> None:
     """
     if out is not None:
         try:
-            out.write_text(text, encoding="utf-8")
+            out.write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
             raise InputError(
                 f"cannot write {out}", cause=error.strerror, hint="--out FILE in another folder"

@@ -11,6 +11,7 @@ from typing import Any
 
 from breakeven.plan.plan import Zone
 from breakeven.render.document import Chart
+from breakeven.render.text import printable
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _INK = "#010203"
@@ -179,7 +180,19 @@ def svg(chart: Chart, prefix: str) -> str:
 
     ``prefix`` keeps the ids of several charts on one page apart. Same specification, same bytes.
     """
-    drawn: str = import_module("vl_convert").vegalite_to_svg(chart.spec)
+    drawn: str = import_module("vl_convert").vegalite_to_svg(_drawable(chart.spec))
     drawn = drawn.replace(_INK, "currentColor")
     drawn = re.sub(r'(<\w+ )id="', rf'\1id="{prefix}-', drawn).replace('"url(#', f'"url(#{prefix}-')
     return re.sub(r'<svg\b([^>]*?) width="[^"]*" height="[^"]*"', r"<svg\1", drawn, count=1)
+
+
+def _drawable(value: Any) -> Any:
+    """The specification without control characters, on which vl_convert would abort the process."""
+    match value:
+        case str():
+            return printable(value)
+        case dict():
+            return {key: _drawable(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_drawable(part) for part in value]
+    return value

@@ -59,7 +59,7 @@ def printable(text: str) -> str:
 
 
 def _section_lines(section: Section, style: TextStyle) -> Iterator[str]:
-    yield style.bold(section.title)
+    yield style.bold(printable(section.title))
     yield from _paragraphs(section.sentences, style)
     for point in section.points:
         yield _wrapped(point, style.width, first="  - ", rest="    ")
