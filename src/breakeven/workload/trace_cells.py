@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from breakeven.errors import TraceError
 from breakeven.workload.settings import MAX_TOKENS
 
-CHUNK_ROWS: Final = 65_536
+CHUNK_ROWS: Final = 8_192
 """Rows that are held as Python objects at a time."""
 
 Cells = Sequence[Any]

@@ -30,36 +30,56 @@ def csv_chunks(path: Path, wanted: TraceColumns | None) -> tuple[Layout, Iterato
         raise TraceError(f"{path}:1: no header", cause="the file is empty or starts with an empty line")
     csv.field_size_limit(MAX_LINE_BYTES)
     delimiter = max(_DELIMITERS, key=header_line.count)
-    header = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter))]
+    header = [name.strip() for name in _header(path, header_line, delimiter)]
     layout = layout_of(header, wanted, where=f"{path}:1")
-    return layout, _chunks(path, _rows(path, lines, delimiter, len(header)), header, layout)
+    return layout, _chunks(path, lines, delimiter, header, layout)
 
 
-def _chunks(path: Path, rows: Iterator[tuple[int, list[str]]], header: list[str], layout: Layout) -> Iterator[Chunk]:
-    pick = itemgetter(*(header.index(name) for name in layout.columns))
-    while batch := list(islice(rows, CHUNK_ROWS)):
-        numbers, cells = zip(*batch, strict=True)
-        timestamps, input_tokens, output_tokens = zip(*map(pick, cells), strict=True)
+def _header(path: Path, line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error as failed:
+        raise TraceError(f"{path}:1: not a CSV header", cause=str(failed), hint="check the file's line ends") from None
+
+
+def _chunks(path: Path, lines: Iterator[str], delimiter: str, header: list[str], layout: Layout) -> Iterator[Chunk]:
+    pick_timestamp, pick_input, pick_output = (itemgetter(header.index(name)) for name in layout.columns)
+    for numbers, rows in _batches(path, lines, delimiter, len(header)):
         yield Chunk(
             source=str(path),
             numbers=numbers,
-            timestamps=timestamps,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
+            timestamps=list(map(pick_timestamp, rows)),
+            input_tokens=list(map(pick_input, rows)),
+            output_tokens=list(map(pick_output, rows)),
         )
 
 
-def _rows(path: Path, lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
+def _batches(
+    path: Path, lines: Iterator[str], delimiter: str, width: int
+) -> Iterator[tuple[list[int], list[list[str]]]]:
     """Rows below the header with the number of the line that each ends on; empty lines are passed over."""
     reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        for row in reader:
-            if len(row) == width:
-                yield reader.line_num + 1, row
-            elif row:
-                raise TraceError(
-                    f"{path}:{reader.line_num + 1}: {len(row)} cells where the header has {width}",
-                    hint="quote cells that contain the separator, and check that the file is complete",
-                )
-    except csv.Error as failed:
-        raise TraceError(f"{path}:{reader.line_num + 1}: not valid CSV", cause=str(failed)) from None
+    more = True
+    while more:
+        numbers, rows = [], []
+        try:
+            for row in islice(reader, CHUNK_ROWS):
+                rows.append(row)
+                numbers.append(reader.line_num + 1)
+        except csv.Error as failed:
+            raise TraceError(f"{path}:{reader.line_num + 1}: not valid CSV", cause=str(failed)) from None
+        more = len(rows) == CHUNK_ROWS
+        if set(map(len, rows)) - {width}:
+            numbers, rows = _full_rows(path, numbers, rows, width)
+        if rows:
+            yield numbers, rows
+
+
+def _full_rows(path: Path, numbers: list[int], rows: list[list[str]], width: int) -> tuple[list[int], list[list[str]]]:
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) not in (0, width):
+            raise TraceError(
+                f"{path}:{number}: {len(row)} cells where the header has {width}",
+                hint="quote cells that contain the separator, and check that the file is complete",
+            )
+    return [number for number, row in zip(numbers, rows, strict=True) if row], [row for row in rows if row]

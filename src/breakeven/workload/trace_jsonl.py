@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,8 @@ from breakeven.workload.trace_lines import text_lines
 _DEPTH: Final = 4
 """Nested objects are looked into this deep: ``usage.prompt_tokens``."""
 
+Row = Mapping[str, Any]
+
 
 def jsonl_chunks(path: Path, wanted: TraceColumns | None) -> tuple[Layout, Iterator[Chunk]]:
     """The layout that the first object tells, and all rows.
@@ -25,17 +27,20 @@ def jsonl_chunks(path: Path, wanted: TraceColumns | None) -> tuple[Layout, Itera
     Raises:
         TraceError: a line that is no JSON object, unknown columns, or a missing key; names the line.
     """
-    rows = _objects(path)
-    first = next(rows)
-    layout = layout_of(list(_flat_names(first[1])), wanted, where=f"{path}:{first[0]}")
-    return layout, _chunks(path, chain([first], rows), layout)
+    number, line = next(_filled_lines(path))
+    first = _object(line, path, number)
+    layout = layout_of(list(_flat_names(first)), wanted, where=f"{path}:{number}")
+    return layout, _chunks(path, first, layout)
 
 
-def _chunks(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], layout: Layout) -> Iterator[Chunk]:
+def _chunks(path: Path, first: Row, layout: Layout) -> Iterator[Chunk]:
     names = (*layout.columns, PREFIX_COLUMN) if layout.has_prefix_blocks else layout.columns
-    while batch := list(islice(rows, CHUNK_ROWS)):
-        numbers, objects = zip(*batch, strict=True)
-        columns = list(zip(*_picked(path, numbers, objects, names), strict=True))
+    ways = [(name,) if name in first else tuple(name.split(".")) for name in names]
+    lines = _filled_lines(path)
+    while batch := list(islice(lines, CHUNK_ROWS)):
+        numbers, texts = zip(*batch, strict=True)
+        rows = _objects(path, numbers, texts)
+        columns = [_column(rows, way, path, numbers) for way in ways]
         yield Chunk(
             source=str(path),
             numbers=numbers,
@@ -46,58 +51,56 @@ def _chunks(path: Path, rows: Iterator[tuple[int, dict[str, Any]]], layout: Layo
         )
 
 
-def _picked(
-    path: Path, numbers: tuple[int, ...], objects: tuple[dict[str, Any], ...], names: tuple[str, ...]
-) -> list[tuple[Any, ...]]:
-    pick: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+def _filled_lines(path: Path) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(text_lines(path), start=1) if line and not line.isspace())
+
+
+def _objects(path: Path, numbers: Sequence[int], texts: Sequence[str]) -> Sequence[Row]:
+    """One object a line. All lines are read as one array, four times as fast; a fault is then sought line by line."""
     try:
-        return list(map(pick, objects))
-    except KeyError:
-        return [
-            tuple(_value(row, name, path, number) for name in names)
-            for number, row in zip(numbers, objects, strict=True)
-        ]
+        rows = json.loads(f"[{','.join(texts)}]")
+    except (ValueError, RecursionError):
+        rows = []
+    if len(rows) == len(texts) and set(map(type, rows)) == {dict}:
+        return list(rows)
+    return [_object(text, path, number) for number, text in zip(numbers, texts, strict=True)]
 
 
-def _value(row: Mapping[str, Any], name: str, path: Path, number: int) -> Any:
-    """The value of a flat or dotted name."""
-    if name in row:
-        return row[name]
-    value: Any = row
-    for part in name.split("."):
-        if not isinstance(value, dict) or part not in value:
+def _object(text: str, path: Path, number: int) -> Row:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as failed:
+        raise TraceError(
+            f"{path}:{number}: not valid JSON",
+            cause=f"{failed!s:.120}",
+            hint="one JSON object a line; check that the file is complete",
+        ) from None
+    if not isinstance(row, dict):
+        raise TraceError(
+            f"{path}:{number}: not a JSON object",
+            cause=f"a {type(row).__name__}",
+            hint=f"one object a line; from an array: jq -c '.[]' {path} > trace.jsonl",
+        )
+    return row
+
+
+def _column(rows: Sequence[Any], way: Sequence[str], path: Path, numbers: Sequence[int]) -> list[Any]:
+    """The values at the end of ``way``, a key or the keys of nested objects."""
+    values = rows
+    for depth, key in enumerate(way, start=1):
+        try:
+            values = list(map(itemgetter(key), values))
+        except (KeyError, TypeError):
+            at = next(at for at, value in enumerate(values) if not isinstance(value, dict) or key not in value)
             raise TraceError(
-                f"{path}:{number}: no {name}", hint="every line needs the same keys; leave out failed requests"
-            )
-        value = value[part]
-    return value
+                f"{path}:{numbers[at]}: no {'.'.join(way[:depth])}",
+                hint="every line needs the same keys; leave out failed requests",
+            ) from None
+    return list(values)
 
 
-def _flat_names(row: Mapping[str, Any], prefix: str = "", depth: int = _DEPTH) -> Iterator[str]:
+def _flat_names(row: Row, prefix: str = "", depth: int = _DEPTH) -> Iterator[str]:
     for name, value in row.items():
         yield prefix + name
         if isinstance(value, dict) and depth > 1:
             yield from _flat_names(value, f"{prefix}{name}.", depth - 1)
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    decode = json.JSONDecoder().decode
-    number = 0
-    for number, line in enumerate(text_lines(path), start=1):
-        if line.isspace():
-            continue
-        try:
-            row = decode(line)
-        except (ValueError, RecursionError) as failed:
-            raise TraceError(
-                f"{path}:{number}: not valid JSON",
-                cause=f"{failed!s:.120}",
-                hint="one JSON object a line; check that the file is complete",
-            ) from None
-        if not isinstance(row, dict):
-            raise TraceError(
-                f"{path}:{number}: not a JSON object",
-                cause=f"a {type(row).__name__}",
-                hint=f"one object a line; from an array: jq -c '.[]' {path} > trace.jsonl",
-            )
-        yield number, row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -14,6 +15,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 """Longest line that is read, in bytes; a trace's row has a few hundred."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+_NEWLINE: Final = b"\n"
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _OTHER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -36,50 +38,66 @@ def opened(path: Path) -> BinaryIO:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file with their ends, the byte order mark dropped.
+    """The lines of a UTF-8 file without their ends, the byte order mark dropped.
 
     Raises:
         TraceError: a line that is too long, not UTF-8 or has a NUL byte, or broken gzip; the message names the line.
     """
+    return chain.from_iterable(_blocks(path))
+
+
+def _blocks(path: Path) -> Iterator[list[str]]:
+    """Lines in blocks of about 1 MiB: bytes are checked and decoded a block at a time."""
     with opened(path) as file:
-        number = 0
-        while line := _line(file, path, number + 1):
-            number += 1
-            yield _decoded(line, path, number)
+        number, rest = 1, b""
+        while read := _read(file, path, number):
+            block, newline, rest = (rest + read).rpartition(_NEWLINE)
+            if max(len(block.partition(_NEWLINE)[0]), len(rest)) > MAX_LINE_BYTES:  # no later line can be longer
+                raise _too_long(path, number)
+            if newline:
+                lines = _decoded(block, path, number).split("\n")
+                number += len(lines)
+                yield lines
+        if rest:
+            yield [_decoded(rest, path, number)]
 
 
-def _line(file: BinaryIO, path: Path, number: int) -> bytes:
+def _read(file: BinaryIO, path: Path, number: int) -> bytes:
     try:
-        line = file.readline(MAX_LINE_BYTES + 1)
+        return file.read(MAX_LINE_BYTES)
     except (OSError, EOFError, zlib.error) as failed:
         raise TraceError(
             f"{path}:{number}: cannot be read further", cause=str(failed), hint="check that the file is complete"
         ) from None
-    if len(line) > MAX_LINE_BYTES:
-        raise TraceError(
-            f"{path}:{number}: a line of more than 1 MiB",
-            cause="a trace has one request a line",
-            hint="check the file's line ends, or leave the prompts' text out of the export",
-        )
-    return line
 
 
-def _decoded(line: bytes, path: Path, number: int) -> str:
+def _too_long(path: Path, number: int) -> TraceError:
+    return TraceError(
+        f"{path}:{number}: a line of more than 1 MiB",
+        cause="a trace has one request a line",
+        hint="check the file's line ends, or leave the prompts' text out of the export",
+    )
+
+
+def _decoded(block: bytes, path: Path, number: int) -> str:
+    """A block as text; ``number`` is the number of its first line."""
     if number == 1:
-        if line.startswith(_OTHER_MARKS):
+        if block.startswith(_OTHER_MARKS):
             raise TraceError(
                 f"{path}:1: UTF-16 text", hint=f"iconv -f UTF-16 -t UTF-8 {path} > utf8.csv  # then read utf8.csv"
             )
-        line = line.removeprefix(_UTF8_MARK)
-    if b"\0" in line:
+        block = block.removeprefix(_UTF8_MARK)
+    if (nul := block.find(b"\0")) >= 0:
         raise TraceError(
-            f"{path}:{number}: a NUL byte", cause="this is not a text file", hint="export it as UTF-8 CSV or JSON lines"
+            f"{path}:{number + block.count(_NEWLINE, 0, nul)}: a NUL byte",
+            cause="this is not a text file",
+            hint="export it as UTF-8 CSV or JSON lines",
         )
     try:
-        return line.decode("utf-8")
+        return block.decode("utf-8")
     except UnicodeDecodeError as failed:
         raise TraceError(
-            f"{path}:{number}: not UTF-8 text",
-            cause=f"byte {failed.start + 1} of the line is 0x{line[failed.start]:02x}",
+            f"{path}:{number + block.count(_NEWLINE, 0, failed.start)}: not UTF-8 text",
+            cause=f"it has the byte 0x{block[failed.start]:02x}",
             hint=f"iconv -f LATIN1 -t UTF-8 {path} > utf8.csv  # then read utf8.csv",
         ) from None
