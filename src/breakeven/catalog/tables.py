@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
-from math import isfinite
 from typing import NoReturn, TypeVar
 
 from breakeven.errors import CatalogError
@@ -78,7 +77,7 @@ class Row:
             value = Decimal(text)
         except InvalidOperation:
             raise self.wrong(f"{column} must be a number, not {text!r}") from None
-        if not isfinite(value) or value < 0:
+        if not value.is_finite() or value < 0:
             raise self.wrong(f"{column} must be a number of at least 0, not {text!r}")
         return value
 
@@ -109,12 +108,12 @@ class Row:
         raise self.wrong(f"{column} is blank")
 
     def _shown(self) -> str:
-        return ", ".join(cell for cell in self.cells.values() if cell)[:120]
+        return ", ".join(str(cell) for cell in self.cells.values() if cell)[:120]
 
 
 def rows(file: str, text: str) -> Iterator[Row]:
     """The rows of a CSV text with a header line; ``file`` is only used in errors."""
-    reader = csv.DictReader(text.splitlines(), restkey="surplus", strict=True)
+    reader = csv.DictReader(text.splitlines(), restkey="surplus")
     for cells in reader:
         row = Row(file=file, line=reader.line_num, cells=cells)
         if None in cells.values() or "surplus" in cells:
