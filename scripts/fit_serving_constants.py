@@ -1,0 +1,142 @@
+"""Fit the constants of serving to measured rows and write ``serving/data/constants.toml``.
+
+Run from the repository root: ``python scripts/fit_serving_constants.py [--leave-one-model-out] [--data FOLDER]``.
+Without the flag the file is written; with it nothing is written and the errors on unseen models and GPUs are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from breakeven.serving import fitting
+from breakeven.serving.answers import place
+from breakeven.serving.constants import Band
+from breakeven.serving.fitting import LogErrors, MeasuredRows
+from breakeven.serving.points import read_points
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTANTS = ROOT / "src" / "breakeven" / "serving" / "data" / "constants.toml"
+OFFLINE_SOURCE = "TensorRT-LLM 0.14 and 1.0 performance overviews (NVIDIA, Apache-2.0), all requests at once"
+ONLINE_SOURCE = "aiconfigurator-core 0.12.0 silicon samples (NVIDIA, Apache-2.0), fixed concurrency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedClass:
+    """One class of rows: its constants on all rows, and its errors on rows of models and GPUs left out of the fit."""
+
+    name: str
+    engines: str
+    source: str
+    rows: MeasuredRows
+    constants: dict[str, float]
+    in_sample: LogErrors
+    by_model: LogErrors
+    by_gpu: LogErrors
+
+
+def measured(path: Path) -> MeasuredRows:
+    """Measured rows of a points file."""
+    placed, refused = place(read_points(path))
+    for answer in refused:
+        print(f"{path.name}, line {answer.line}: left out, {answer.refused}")
+    if placed is None:
+        raise SystemExit(f"{path}: no row can be used")
+    return MeasuredRows.of(placed)
+
+
+def fitted_classes(folder: Path) -> Iterator[FittedClass]:
+    """The three classes, offline first because online takes two constants from it."""
+    bench = measured(folder / "offline_max_throughput_dev.csv")
+    offline = _fitted("offline", "trtllm-bench", OFFLINE_SOURCE, bench, fitting.START)
+    yield offline
+    served = measured(folder / "closed_loop_dev.csv")
+    start = dict(fitting.START) | {name: offline.constants[name] for name in ("link_frac", "routed_us")}
+    engines = "vLLM, SGLang, TensorRT-LLM"
+    yield _fitted("online-dense", engines, ONLINE_SOURCE, served.rows(~served.deployed.is_moe), start)
+    yield _fitted("online-moe", engines, ONLINE_SOURCE, served.rows(served.deployed.is_moe), start)
+
+
+def _fitted(name: str, engines: str, source: str, rows: MeasuredRows, start: dict[str, float]) -> FittedClass:
+    offline = name == "offline"
+    errors = fitting.offline_errors if offline else fitting.online_errors
+    names = fitting.OFFLINE_FITTED if offline else fitting.ONLINE_FITTED
+    constants = fitting.fit(rows, errors, names, start)
+    return FittedClass(
+        name=name,
+        engines=engines,
+        source=source,
+        rows=rows,
+        constants=constants,
+        in_sample=errors(rows, constants),
+        by_model=fitting.leave_one_out(rows, rows.model_names, errors, names, start),
+        by_gpu=fitting.leave_one_out(rows, rows.gpu_names, errors, names, start),
+    )
+
+
+def toml_lines(fitted: FittedClass, today: datetime.date) -> Iterator[str]:
+    """The class as TOML: constants and bands, rounded to what the fit can tell."""
+    yield f"[{fitted.name}]"
+    yield f"fitted_on = {today.isoformat()}"
+    yield f"measured_rows = {len(fitted.rows.input_tokens)}"
+    yield f'engines = "{fitted.engines}"'
+    yield f'source = "{fitted.source}"'
+    for part in (fitting.efficiencies(fitted.constants), fitting.waiting(fitted.constants)):
+        yield f"\n[{fitted.name}.{type(part).__name__.lower()}]"
+        yield from (f"{each.name} = {getattr(part, each.name):.4g}" for each in fields(part))
+    for name in ("throughput", "tpot", "ttft"):
+        errors = getattr(fitted.by_model, name)
+        quantity = fitting.band(fitted.by_model.throughput if errors is None else errors, fitted.rows.model_names)
+        yield f"\n[{fitted.name}.{name}]"
+        yield from (f"{each.name} = {getattr(quantity, each.name):.3g}" for each in fields(Band))
+    yield ""
+
+
+def report(fitted: FittedClass) -> Iterator[str]:
+    """Median and 90th percentile of the error, seen and unseen, by quantity and by group."""
+    yield f"{fitted.name}: {len(fitted.rows.input_tokens)} rows"
+    for label, errors in (
+        ("all rows seen", fitted.in_sample),
+        ("leave one model out", fitted.by_model),
+        ("leave one GPU out", fitted.by_gpu),
+    ):
+        parts = [(each.name, getattr(errors, each.name)) for each in fields(errors)]
+        yield f"  {label:20}" + "  ".join(f"{name} {shown(values)}" for name, values in parts if values is not None)
+    for names, errors in ((fitted.rows.model_names, fitted.by_model), (fitted.rows.gpu_names, fitted.by_gpu)):
+        for name in np.unique(names):
+            chosen = names == name
+            yield f"    without {name:18} {chosen.sum():5d} rows  throughput {shown(errors.throughput[chosen])}"
+
+
+def shown(log_errors: fitting.Floats) -> str:
+    """Median and 90th percentile as text."""
+    share = fitting.relative(log_errors) * 100
+    return f"{np.median(share):5.1f}% / {np.quantile(share, 0.9):5.1f}%"
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Fit, then print or write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument(
+        "--leave-one-model-out", action="store_true", help="print errors on unseen models, write nothing"
+    )
+    shared = Path(os.environ.get("BREAKEVEN_SHARED", ROOT.parent / "shared"))
+    parser.add_argument("--data", type=Path, default=shared / "data" / "perf", help="folder of the measured rows")
+    options = parser.parse_args(None if arguments is None else list(arguments))
+    classes = list(fitted_classes(options.data))
+    print("\n".join(line for each in classes for line in report(each)))
+    if not options.leave_one_model_out:
+        header = "# Written by scripts/fit_serving_constants.py; do not edit. Units are in the names.\n"
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        CONSTANTS.write_text(header + "\n".join(line for each in classes for line in toml_lines(each, today)))
+        print(f"wrote {CONSTANTS.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The fitted constants of serving, with where they come from: ``data/constants.toml``, read once."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breakeven.serving.batching import Waiting
+from breakeven.serving.roofline import Efficiencies
+
+HOST_US_PER_SEQ = 46.0
+"""Host microseconds per sequence and step that the planner allows for detokenizing and streaming.
+
+The inference-sim fit (BLIS, 2026) charges 46 us per output token on a served vLLM; a single untuned API process was
+measured at about 90 us, and an in-process benchmark at under 5 us. The planner takes the middle one, because a fleet
+that is worth planning runs more than one API process.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Factors on a modelled figure between which 80% of the measured ones lay, leaving each model out in turn.
+
+    ``coverage_frac`` is the share that the band held when its quantiles came from the other models.
+    """
+
+    low_factor: float
+    high_factor: float
+    median_error_frac: float
+    p90_error_frac: float
+    coverage_frac: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingClass:
+    """One class of deployments that shares its constants: offline, online dense or online mixture of experts."""
+
+    name: str
+    fitted_on: datetime.date
+    measured_rows: int
+    engines: str
+    source: str
+    efficiencies: Efficiencies
+    waiting: Waiting
+    throughput: Band
+    tpot: Band
+    ttft: Band
+
+
+@cache
+def serving_classes() -> Mapping[str, ServingClass]:
+    """All classes by name: ``offline``, ``online-dense``, ``online-moe``."""
+    text = (files(__package__) / "data" / "constants.toml").read_text(encoding="utf-8")
+    return {name: _serving_class(name, table) for name, table in tomllib.loads(text).items()}
+
+
+def online_efficiencies(is_moe: NDArray[np.bool_], host_us_per_seq: float | None = None) -> Efficiencies:
+    """Online constants as columns, dense or MoE by row; ``host_us_per_seq`` raises the fitted host work."""
+    mixed = _mixed("efficiencies", is_moe)
+    if host_us_per_seq is not None:
+        mixed["host_us_per_seq"] = np.maximum(mixed["host_us_per_seq"], host_us_per_seq)
+    return Efficiencies(**mixed)
+
+
+def online_waiting(is_moe: NDArray[np.bool_]) -> Waiting:
+    """Online constants of the time to first token as columns."""
+    return Waiting(**_mixed("waiting", is_moe))
+
+
+def _mixed(part: str, is_moe: NDArray[np.bool_]) -> dict[str, Any]:
+    dense = getattr(serving_classes()["online-dense"], part)
+    moe = getattr(serving_classes()["online-moe"], part)
+    return {each.name: np.where(is_moe, getattr(moe, each.name), getattr(dense, each.name)) for each in fields(dense)}
+
+
+def _serving_class(name: str, table: Mapping[str, Any]) -> ServingClass:
+    return ServingClass(
+        name=name,
+        fitted_on=table["fitted_on"],
+        measured_rows=table["measured_rows"],
+        engines=table["engines"],
+        source=table["source"],
+        efficiencies=Efficiencies(**table["efficiencies"]),
+        waiting=Waiting(**table["waiting"]),
+        throughput=Band(**table["throughput"]),
+        tpot=Band(**table["tpot"]),
+        ttft=Band(**table["ttft"]),
+    )

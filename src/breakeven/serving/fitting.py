@@ -1,0 +1,228 @@
+"""Fitting the constants of ``constants.py`` to measured rows, and how wrong they are on rows they have not seen.
+
+The loss is the mean absolute log error, cut at 1.5 so that a broken measurement cannot pull a constant. The search is
+Nelder and Mead's simplex (Computer Journal 1965) over the logarithms of the constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breakeven.serving import batching
+from breakeven.serving.answers import Placed
+from breakeven.serving.batching import Waiting
+from breakeven.serving.constants import Band
+from breakeven.serving.deployment import Deployments, Floats
+from breakeven.serving.roofline import Efficiencies
+
+Constants = dict[str, float]
+
+START: Final[Mapping[str, float]] = {
+    "mfu": 0.5,
+    "mbu": 0.8,
+    "layer_us": 80.0,
+    "host_us_per_seq": 8.0,
+    "link_frac": 0.5,
+    "routed_us": 0.015,
+    "base_ms": 90.0,
+    "queue_frac": 0.1,
+}
+OFFLINE_FITTED: Final = ("mfu", "mbu", "layer_us", "host_us_per_seq", "link_frac", "routed_us")
+ONLINE_FITTED: Final = ("mfu", "mbu", "layer_us", "host_us_per_seq", "base_ms", "queue_frac")
+"""Online rows run over NVLink on few GPU counts: ``link_frac`` and ``routed_us`` come from the offline fit."""
+
+_CUT: Final = 1.5
+_FRACTIONS: Final = ("mfu", "mbu", "link_frac")
+_TTFT_WEIGHT: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRows:
+    """Measured deployments of one class: columns, measured throughput, TPOT and TTFT (NaN where not measured)."""
+
+    deployed: Deployments
+    input_tokens: Floats
+    output_tokens: Floats
+    concurrency: Floats
+    output_tokens_per_s: Floats
+    tpot_s: Floats
+    ttft_s: Floats
+    model_names: NDArray[np.str_]
+    gpu_names: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, placed: Placed) -> MeasuredRows:
+        """From placed points; closed-loop throughput is derived by Little's law where only latency was measured."""
+        stated = {
+            name: np.array([point.measured.get(name, np.nan) for point in placed.points])
+            for name in ("output_tokens_per_s_total", "ttft_ms", "tpot_ms")
+        }
+        ttft, tpot = stated["ttft_ms"] / 1e3, stated["tpot_ms"] / 1e3
+        derived = placed.concurrency * placed.output_tokens / (ttft + tpot * np.maximum(placed.output_tokens - 1, 0))
+        rate = np.where(placed.is_offline, stated["output_tokens_per_s_total"], derived)
+        return cls(
+            deployed=placed.deployed,
+            input_tokens=placed.input_tokens,
+            output_tokens=placed.output_tokens,
+            concurrency=placed.concurrency,
+            output_tokens_per_s=rate,
+            tpot_s=tpot,
+            ttft_s=ttft,
+            model_names=placed.model_names,
+            gpu_names=placed.gpu_names,
+        )
+
+    def rows(self, chosen: NDArray[np.bool_]) -> MeasuredRows:
+        """The rows that are True in ``chosen``."""
+        columns = {each.name: getattr(self, each.name)[chosen] for each in fields(self) if each.name != "deployed"}
+        return MeasuredRows(deployed=self.deployed.rows(chosen), **columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogErrors:
+    """log(modelled / measured) of each row; ``tpot`` and ``ttft`` are None for offline rows."""
+
+    throughput: Floats
+    tpot: Floats | None = None
+    ttft: Floats | None = None
+
+
+def offline_errors(rows: MeasuredRows, constants: Mapping[str, float]) -> LogErrors:
+    """Errors of rows whose requests all come at once."""
+    rate = batching.offline_tokens_per_s(rows.deployed, rows.input_tokens, rows.output_tokens, efficiencies(constants))
+    return LogErrors(throughput=np.log(rate / rows.output_tokens_per_s))
+
+
+def online_errors(rows: MeasuredRows, constants: Mapping[str, float]) -> LogErrors:
+    """Errors of rows with a fixed number of clients."""
+    state = batching.closed_loop(
+        rows.deployed,
+        rows.concurrency,
+        rows.input_tokens,
+        rows.output_tokens,
+        efficiencies(constants),
+        waiting(constants),
+    )
+    rate = batching.closed_loop_tokens_per_s(state, rows.concurrency, rows.output_tokens)
+    return LogErrors(
+        throughput=np.log(rate / rows.output_tokens_per_s),
+        tpot=np.log(state.tpot_s / rows.tpot_s),
+        ttft=np.log(state.ttft_s / rows.ttft_s),
+    )
+
+
+Errors = Callable[[MeasuredRows, Mapping[str, float]], LogErrors]
+
+
+def fit(
+    rows: MeasuredRows, errors: Errors, fitted: tuple[str, ...], start: Mapping[str, float] = START, steps: int = 400
+) -> Constants:
+    """Constants with the least loss on the rows; those not in ``fitted`` stay as in ``start``."""
+
+    def loss(logs: Floats) -> float:
+        constants = dict(start) | {name: float(np.exp(log)) for name, log in zip(fitted, logs, strict=True)}
+        if any(constants[name] > 1 for name in _FRACTIONS):
+            return float("inf")
+        return _loss(errors(rows, constants))
+
+    first = np.log([start[name] for name in fitted])
+    best = simplex_minimum(loss, first, steps=steps)
+    best = simplex_minimum(loss, best, steps=steps // 2)
+    return dict(start) | {name: float(np.exp(log)) for name, log in zip(fitted, best, strict=True)}
+
+
+def leave_one_out(
+    rows: MeasuredRows, groups: NDArray[np.str_], errors: Errors, fitted: tuple[str, ...], start: Mapping[str, float]
+) -> LogErrors:
+    """Errors of each group's rows with constants fitted to the other groups only."""
+    found: dict[str, Floats] = {}
+    for group in np.unique(groups):
+        held_out = groups == group
+        constants = fit(rows.rows(~held_out), errors, fitted, start)
+        group_errors = errors(rows.rows(held_out), constants)
+        for each in fields(group_errors):
+            values = getattr(group_errors, each.name)
+            if values is not None:
+                found.setdefault(each.name, np.full(len(groups), np.nan))[held_out] = values
+    return LogErrors(**found)
+
+
+def relative(log_errors: Floats) -> Floats:
+    """|modelled / measured - 1| of log errors."""
+    share: Floats = np.abs(np.exp(log_errors) - 1)
+    return share
+
+
+def band(log_errors: Floats, groups: NDArray[np.str_]) -> Band:
+    """Factors on the modelled figure that held 80% of the measured ones, and how often they hold on unseen groups."""
+    measured = -log_errors
+    low, high = np.quantile(measured, [0.1, 0.9])
+    held = np.zeros(len(measured), dtype=bool)
+    for group in np.unique(groups):
+        inside = groups == group
+        bottom, top = np.quantile(measured[~inside], [0.1, 0.9])
+        held[inside] = (measured[inside] >= bottom) & (measured[inside] <= top)
+    share = relative(log_errors)
+    return Band(
+        low_factor=float(np.exp(low)),
+        high_factor=float(np.exp(high)),
+        median_error_frac=float(np.median(share)),
+        p90_error_frac=float(np.quantile(share, 0.9)),
+        coverage_frac=float(held.mean()),
+    )
+
+
+def efficiencies(constants: Mapping[str, float]) -> Efficiencies:
+    """The part of the constants that the roofline takes."""
+    return Efficiencies(**{each.name: constants[each.name] for each in fields(Efficiencies)})
+
+
+def waiting(constants: Mapping[str, float]) -> Waiting:
+    """The part of the constants that the time to first token takes."""
+    return Waiting(**{each.name: constants[each.name] for each in fields(Waiting)})
+
+
+def simplex_minimum(loss: Callable[[Floats], float], start: Floats, *, steps: int, size: float = 0.15) -> Floats:
+    """The point of least loss that Nelder and Mead's simplex finds from ``start``."""
+    points = np.vstack([start, start + size * np.eye(len(start))])
+    losses = np.array([loss(point) for point in points])
+    for _ in range(steps):
+        order = np.argsort(losses)
+        points, losses = points[order], losses[order]
+        if losses[-1] - losses[0] < 1e-6:
+            break
+        _step(loss, points, losses)
+    best: Floats = points[int(np.argmin(losses))]
+    return best
+
+
+def _step(loss: Callable[[Floats], float], points: Floats, losses: Floats) -> None:
+    """Replace the worst point by a better one, or shrink the simplex; both arrays change in place."""
+    centre = points[:-1].mean(axis=0)
+    away = centre - points[-1]
+    reflected, at_reflected = centre + away, loss(centre + away)
+    if at_reflected < losses[0]:
+        at_expanded = loss(centre + 2 * away)
+        better = at_expanded < at_reflected
+        points[-1], losses[-1] = (centre + 2 * away, at_expanded) if better else (reflected, at_reflected)
+    elif at_reflected < losses[-2]:
+        points[-1], losses[-1] = reflected, at_reflected
+    else:
+        contracted = centre + (0.5 if at_reflected < losses[-1] else -0.5) * away
+        at_contracted = loss(contracted)
+        if at_contracted < min(at_reflected, losses[-1]):
+            points[-1], losses[-1] = contracted, at_contracted
+            return
+        points[1:] = (points[0] + points[1:]) / 2
+        losses[1:] = [loss(point) for point in points[1:]]
+
+
+def _loss(errors: LogErrors) -> float:
+    weights = {"throughput": 1.0, "tpot": 1.0, "ttft": _TTFT_WEIGHT}
+    parts = [(getattr(errors, name), weight) for name, weight in weights.items()]
+    return float(sum(w * np.mean(np.minimum(np.abs(part), _CUT)) for part, w in parts if part is not None))

@@ -1,0 +1,178 @@
+"""Points of a throughput table: rows of a CSV file that name a deployment and a load, read with the line in errors."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from breakeven.errors import InputError
+
+REQUIRED: Final = ("gpu", "n_gpus", "tp", "model", "precision", "engine", "isl", "osl")
+"""Columns that a points file must have; ``concurrency`` and ``notes`` are optional, others are ignored."""
+
+UNKNOWN_PRECISION: Final = frozenset({"", "nan", "none", "null"})
+_LONGEST_LINE: Final = 65_536
+_MOST_ROWS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One row. ``concurrency`` is None where all requests are there at once; ``precision`` is empty where unstated.
+
+    GPUs beyond ``tensor_parallel`` x ``data_parallel`` are pipeline stages.
+    """
+
+    line: int
+    gpu: str
+    gpus: int
+    tensor_parallel: int
+    data_parallel: int
+    model: str
+    precision: str
+    engine: str
+    input_tokens: float
+    output_tokens: float
+    concurrency: float | None
+    measured: Mapping[str, float]
+
+    @property
+    def pipeline_stages(self) -> int:
+        """Stages the layers are spread over; 0 where the GPU count does not divide."""
+        group = self.tensor_parallel * self.data_parallel
+        return self.gpus // group if self.gpus % group == 0 else 0
+
+
+def read_points(path: Path) -> list[Point]:
+    """The rows of a points file, in order.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column or has a malformed row; the message names the line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return list(_rows(path, csv.DictReader(_bounded(path, lines), strict=True)))
+    except OSError as error:
+        raise InputError(f"cannot read {path}", cause=error.strerror, hint="check the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", cause=str(error), hint="save the file as UTF-8 CSV") from error
+    except csv.Error as error:
+        raise InputError(f"{path} is not a CSV file", cause=str(error), hint=_columns_hint()) from error
+
+
+def columns_missing(found: Sequence[str], needed: Sequence[str]) -> list[str]:
+    """Columns of ``needed`` that a header lacks."""
+    return [name for name in needed if name not in found]
+
+
+def require_columns(path: Path, header: Sequence[str] | None, needed: Sequence[str]) -> None:
+    """Refuse a file whose header lacks a column.
+
+    Raises:
+        InputError: names what is missing.
+    """
+    missing = columns_missing(header or (), needed)
+    if missing:
+        raise InputError(
+            f"{path}, line 1: missing column {', '.join(missing)}",
+            cause=f"the header is: {', '.join(header or ()) or 'empty'}"[:300],
+            hint=f"needed columns: {', '.join(needed)}",
+        )
+
+
+def number(path: Path, line: int, row: Mapping[str, str | None], column: str, *, least: float = 1.0) -> float:
+    """A finite number of at least ``least`` from a cell.
+
+    Raises:
+        InputError: names the line and what was read.
+    """
+    text = (row.get(column) or "").strip()
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < least or value > 1e12:
+        raise InputError(
+            f"{path}, line {line}: {column} must be a number of at least {least:g}, not {text[:40]!r}",
+            hint=f"correct line {line}",
+        )
+    return value
+
+
+def _bounded(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    for position, line in enumerate(lines, start=1):
+        if len(line) > _LONGEST_LINE or position > _MOST_ROWS:
+            raise InputError(
+                f"{path}, line {position}: too long for a points file",
+                cause=f"at most {_LONGEST_LINE} characters a line and {_MOST_ROWS} lines are read",
+                hint="split the file",
+            )
+        yield line
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Point]:
+    require_columns(path, reader.fieldnames, REQUIRED)
+    for row in reader:
+        yield _point(path, reader.line_num, row)
+
+
+def _point(path: Path, line: int, row: Mapping[str, str | None]) -> Point:
+    if None in row.values() or None in row:
+        raise InputError(f"{path}, line {line}: more or fewer cells than the header", hint=f"correct line {line}")
+    precision = (row["precision"] or "").strip()
+    concurrency = (row.get("concurrency") or "").strip()
+    return Point(
+        line=line,
+        gpu=_text(path, line, row, "gpu"),
+        gpus=_count(path, line, row, "n_gpus"),
+        tensor_parallel=_count(path, line, row, "tp"),
+        data_parallel=_data_parallel(row.get("notes") or ""),
+        model=_text(path, line, row, "model"),
+        precision="" if precision.casefold() in UNKNOWN_PRECISION else precision,
+        engine=(row["engine"] or "").strip(),
+        input_tokens=number(path, line, row, "isl"),
+        output_tokens=number(path, line, row, "osl"),
+        concurrency=number(path, line, row, "concurrency") if concurrency else None,
+        measured={name: value for name in MEASURED if (value := _measured(row.get(name)))},
+    )
+
+
+MEASURED: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms")
+"""Columns with results; only fitting and error measurement look at them."""
+
+
+def _measured(text: str | None) -> float:
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) and value > 0 else 0.0
+
+
+def _text(path: Path, line: int, row: Mapping[str, str | None], column: str) -> str:
+    text = (row[column] or "").strip()
+    if not text:
+        raise InputError(f"{path}, line {line}: {column} is blank", hint=f"correct line {line}")
+    return text
+
+
+def _count(path: Path, line: int, row: Mapping[str, str | None], column: str) -> int:
+    value = number(path, line, row, column)
+    if value != int(value) or value > 4_096:
+        raise InputError(
+            f"{path}, line {line}: {column} must be a whole number up to 4096", hint=f"correct line {line}"
+        )
+    return int(value)
+
+
+def _data_parallel(notes: str) -> int:
+    found = re.search(r"(?:^|[;\s])dp=(\d+)", notes)
+    return max(int(found.group(1)), 1) if found else 1
+
+
+def _columns_hint() -> str:
+    return f"needed columns: {', '.join(REQUIRED)}; optional: concurrency, notes"
