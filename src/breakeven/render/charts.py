@@ -178,11 +178,14 @@ def _spec(content: dict[str, Any]) -> dict[str, Any]:
 def svg(chart: Chart, prefix: str) -> str:
     """The chart as one inline ``<svg>`` that follows the page's text colour.
 
-    ``prefix`` keeps the ids of several charts on one page apart. Same specification, same bytes.
+    ``prefix`` keeps the ids of several charts on one page apart; they are numbered anew, since the renderer counts on
+    from chart to chart. Same specification, same bytes.
     """
     drawn: str = import_module("vl_convert").vegalite_to_svg(_drawable(chart.spec))
     drawn = drawn.replace(_INK, "currentColor")
-    drawn = re.sub(r'(<\w+ )id="', rf'\1id="{prefix}-', drawn).replace('"url(#', f'"url(#{prefix}-')
+    for place, name in enumerate(dict.fromkeys(re.findall(r'<\w+ id="([^"]+)"', drawn))):
+        drawn = drawn.replace(f' id="{name}"', f' id="{prefix}-{place}"')
+        drawn = drawn.replace(f'"url(#{name})"', f'"url(#{prefix}-{place})"')
     return re.sub(r'<svg\b([^>]*?) width="[^"]*" height="[^"]*"', r"<svg\1", drawn, count=1)
 
 

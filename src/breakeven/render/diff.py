@@ -9,7 +9,7 @@ from typing import Any
 from breakeven.errors import InputError
 from breakeven.render import json, markdown, text
 from breakeven.render.document import Document, Row, Section, Table, left, right
-from breakeven.render.money import UNKNOWN, change_text, decimal_text, percent_text, usd_text
+from breakeven.render.money import change_text, decimal_text, percent_text, usd_text
 from breakeven.render.plan_diff import AmountChange, ChangeKind, FactChange, PlanDiff
 
 DIFF_FORMATS = ("text", "json", "markdown")
@@ -84,8 +84,8 @@ def _amount_text(change: AmountChange) -> str:
     return f"{change_text(change.change_usd_per_month)} ({before} -> {after})"
 
 
-def _changes_table(caption: str, name: str, changes: Iterable[AmountChange]) -> Table:
-    columns = (left(""), left(name, wraps=True), left("$/month"), right("Percent"), left("Because", wraps=True))
+def _lines_table(changes: Iterable[AmountChange]) -> Table:
+    columns = (left(""), left("Line", wraps=True), left("$/month"), right("Percent"), left("Because", wraps=True))
     rows = tuple(
         Row(
             cells=(
@@ -98,7 +98,29 @@ def _changes_table(caption: str, name: str, changes: Iterable[AmountChange]) -> 
         )
         for change in changes
     )
-    return Table(caption=caption, columns=columns, rows=rows)
+    return Table(caption="Changed cost lines", columns=columns, rows=rows)
+
+
+def _options_table(changes: Iterable[AmountChange]) -> Table:
+    """Candidates; one that a plan does not show has no amount there, which is not an amount of zero."""
+    columns = (left(""), left("Option", wraps=True), right("Before"), right("After"), right("Percent"))
+    rows = tuple(
+        Row(
+            cells=(
+                _SIGNS[change.kind],
+                change.label,
+                _shown_text(change.before_usd_per_month),
+                _shown_text(change.after_usd_per_month),
+                percent_text(change.change_frac) if change.kind == "changed" else "",
+            )
+        )
+        for change in changes
+    )
+    return Table(caption="Changed candidates", columns=columns, rows=rows)
+
+
+def _shown_text(usd_per_month: Decimal | None) -> str:
+    return "not shown" if usd_per_month is None else usd_text(usd_per_month)
 
 
 def _lines_section(diff: PlanDiff) -> Section | None:
@@ -106,7 +128,7 @@ def _lines_section(diff: PlanDiff) -> Section | None:
         return None
     return Section(
         title="Cost lines of the chosen option",
-        table=_changes_table("Changed cost lines", "Line", diff.lines),
+        table=_lines_table(diff.lines),
         notes=(f"Amount: {_amount_text(diff.total)}{_percent_suffix(diff.total)}",),
     )
 
@@ -116,7 +138,7 @@ def _options_section(diff: PlanDiff) -> Section | None:
         return None
     return Section(
         title=f"Candidates that changed: {len(diff.options)}",
-        table=_changes_table("Changed candidates", "Option", diff.options),
+        table=_options_table(diff.options),
         folded=True,
     )
 
@@ -134,7 +156,7 @@ def _assumptions_section(diff: PlanDiff) -> Section | None:
 
 
 def _fact_text(value: str | None) -> str:
-    return f"{UNKNOWN} (not stated)" if value is None else value
+    return "not stated" if value is None else value
 
 
 def diff_body(diff: PlanDiff) -> dict[str, Any]:
@@ -146,7 +168,7 @@ def diff_body(diff: PlanDiff) -> dict[str, Any]:
         "chosen": {"before": diff.before.chosen.label, "after": diff.after.chosen.label},
         "requests_per_day": {"before": diff.before.requests_per_day, "after": diff.after.requests_per_day},
         "lines": [_amount_body(change) for change in diff.lines],
-        "options": [_amount_body(change) for change in diff.options],
+        "options": [_option_body(change) for change in diff.options],
         "assumptions": [_fact_body(fact) for fact in diff.assumptions],
         "threshold": {
             "max_increase_usd": _maybe_text(limit.max_increase_usd),
@@ -166,6 +188,12 @@ def _amount_body(change: AmountChange) -> dict[str, Any]:
         "change_frac": None if change.change_frac is None else float(change.change_frac),
         "reason": change.reason,
     }
+
+
+def _option_body(change: AmountChange) -> dict[str, Any]:
+    """A candidate; its change is null where one of the plans does not show it."""
+    body = _amount_body(change)
+    return body if change.kind == "changed" else {**body, "change_usd_per_month": None}
 
 
 def _differs(change: AmountChange) -> bool:

@@ -78,13 +78,13 @@ def quantity_text(quantity: Decimal) -> str:
 
 
 def column_decimals(amounts_usd: Iterable[Decimal]) -> int:
-    """Decimals for a column of amounts: enough for three digits of the smallest, between 2 and 6.
+    """Decimals for a column of amounts: enough for two digits of the smallest, between 2 and 6.
 
-    >>> column_decimals([Decimal(12), Decimal("0.25")]), column_decimals([Decimal(3)]), column_decimals([])
+    >>> column_decimals([Decimal(12), Decimal("0.025")]), column_decimals([Decimal(3)]), column_decimals([])
     (3, 2, 2)
     """
     smallest = min((abs(amount) for amount in amounts_usd if amount), default=Decimal(1))
-    return min(6, max(2, 2 - smallest.adjusted()))
+    return min(6, max(2, 1 - smallest.adjusted()))
 
 
 def seconds_text(duration_s: float | None) -> str:

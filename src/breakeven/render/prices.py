@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from breakeven.catalog.pricing import PricedUsage, PriceLine
@@ -10,7 +11,7 @@ from breakeven.errors import InputError
 from breakeven.render import csv, json, text
 from breakeven.render.csv import text_cell
 from breakeven.render.document import Document, Row, Section, Table, left, right
-from breakeven.render.money import decimal_text, price_text, quantity_text
+from breakeven.render.money import decimal_text, price_text
 
 PRICE_FORMATS = ("text", "json", "csv")
 """Formats of ``breakeven price``."""
@@ -64,7 +65,7 @@ def _lines_table(priced: PricedUsage) -> Table:
         Row(
             cells=(
                 _line_label(line),
-                quantity_text(line.quantity),
+                f"{line.quantity:,}",
                 f"{price_text(line.usd_per_unit)} per {line.unit}",
                 price_text(line.usd),
             )
@@ -106,18 +107,18 @@ def price_body(priced: PricedUsage, at: date | datetime) -> dict[str, Any]:
 
 def line_body(line: PriceLine) -> dict[str, Any]:
     """One line of one request: exact dollars, before the request is rounded."""
+    fee = line.unit == "request"
     return {
         "kind": line.kind,
         "charged_as": line.priced_as,
-        "quantity": line.quantity,
-        "unit": "token" if line.unit == "Mtok" else line.unit,
-        "usd_per_mtok" if line.unit == "Mtok" else "usd_per_unit": decimal_text(line.usd_per_unit),
+        "quantity_requests" if fee else "quantity_tokens": line.quantity,
+        "usd_per_request" if fee else "usd_per_mtok": decimal_text(line.usd_per_unit),
         "usd": decimal_text(line.usd),
     }
 
 
 def price_csv(priced: PricedUsage) -> str:
-    """One row a line; ``usd`` is exact for one request."""
+    """One row a line of one request; ``usd`` is exact."""
     header = ("model", "kind", "charged_as", "quantity", "unit", "usd_per_unit", "usd", "source", "checked_on")
     card = priced.card
     rows = [
@@ -125,7 +126,7 @@ def price_csv(priced: PricedUsage) -> str:
             text_cell(card.label),
             line.kind,
             line.priced_as,
-            str(line.quantity),
+            decimal_text(Decimal(line.quantity).scaleb(-6) if line.unit == "Mtok" else Decimal(line.quantity)),
             line.unit,
             decimal_text(line.usd_per_unit),
             decimal_text(line.usd),

@@ -9,6 +9,7 @@ from typing import Any
 
 from breakeven.errors import InputError
 from breakeven.render.json import schema_id
+from breakeven.render.plan_document import value_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def _finite(value: Any) -> Decimal:
 
 
 def _fact_text(fact: dict[str, Any]) -> str:
-    return f"{fact['value']} {fact['unit']}".strip()
+    return f"{value_text(fact['value'])} {fact['unit']}".strip()
 
 
 def _check_sums(plan: SavedPlan, name: str) -> None:
