@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import click
 import pytest
 
 from breakeven import errors
+from breakeven.catalog.negotiated import read_price_config
 from breakeven.cli import main as front_door
 from breakeven.workload.settings import SETTINGS
+from breakeven.workload.toml_file import read_tables
 from conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -114,6 +117,18 @@ def test_every_call_in_the_docs_is_one_that_the_program_takes(page: Path) -> Non
             continue
         taken = {name for option in known[path].get_params(click.Context(known[path])) for name in option.opts}
         assert {word for word in words if word.startswith("--")} - taken == set(), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_file_that_the_docs_show_can_be_read(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", read(page), re.DOTALL)):
+        if "[workload]" in block:
+            path = tmp_path / f"{number}.toml"
+            path.write_text(block)
+            assert read_tables(path)["workload"]
+        else:
+            own = read_price_config(tomllib.loads(block))
+            assert len(own.prices) + len(own.provisioned) == block.count("[[")
 
 
 def as_toml(value: object) -> str:
