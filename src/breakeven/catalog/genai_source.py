@@ -25,6 +25,7 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
+from breakeven.catalog import price_store
 from breakeven.catalog.price_card import PROCESSINGS, HourWindow, PriceCard, PriceRates, Processing
 
 PUBLISHED_ON: Mapping[str, date] = {"0.2.3": date(2026, 11, 9)}
@@ -63,9 +64,15 @@ _MIDNIGHT = time(0)
 Prices = Mapping[str, Decimal | TieredPrices]
 
 
+@cache
 def snapshot() -> DataSnapshot:
-    """The library's current data: bundled, or as updated in this process."""
-    return get_snapshot()
+    """The library's data: as an update stored it, unless the installed release is newer.
+
+    Raises:
+        CatalogError: the stored price list cannot be read.
+    """
+    stored = price_store.read()
+    return stored if stored is not None and stored.timestamp.date() >= _released_on() else get_snapshot()
 
 
 @cache
@@ -96,7 +103,7 @@ def all_cards() -> tuple[PriceCard, ...]:
 
 def forget() -> None:
     """Drop what was compiled, after the library's data changed."""
-    for cached in (providers, models, cards, all_cards, checked_on, source):
+    for cached in (snapshot, providers, models, cards, all_cards, checked_on, source):
         cached.cache_clear()
 
 
@@ -106,7 +113,7 @@ def checked_on() -> date:
     data = snapshot()
     if data.from_auto_update:
         return data.timestamp.date()
-    return PUBLISHED_ON.get(version("genai-prices"), max(PUBLISHED_ON.values()))
+    return _released_on()
 
 
 @cache
@@ -114,6 +121,10 @@ def source() -> str:
     """Name and version of the price source, as printed beside a price."""
     updated = " (updated)" if snapshot().from_auto_update else ""
     return f"genai-prices {version('genai-prices')}{updated}"
+
+
+def _released_on() -> date:
+    return PUBLISHED_ON.get(version("genai-prices"), max(PUBLISHED_ON.values()))
 
 
 def _model_cards(provider: str, model: ModelInfo) -> Iterator[PriceCard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -41,12 +42,7 @@ def find_card(
         AmbiguousName: several providers offer it, sources disagree about an alias, or the price depends on the hour.
     """
     moment = datetime.now(UTC) if at is None else at
-    if processing not in PROCESSINGS:
-        raise UnknownName(
-            f"unknown processing {processing!r}",
-            cause=f"there are {', '.join(PROCESSINGS)}",
-            hint=f"--processing {(names.nearest(processing, PROCESSINGS) or PROCESSINGS)[0]}",
-        )
+    _require_processing(processing)
     config = config or PriceConfig()
     try:
         card = _valid_card(find_model(model, provider), processing, moment)
@@ -57,6 +53,31 @@ def find_card(
         return own
     negotiated = config.applied_to(card, _day(moment))
     return overlay.with_other_source(card, model) if negotiated is card else negotiated
+
+
+def matching_cards(
+    words: Sequence[str],
+    at: date,
+    *,
+    provider: str | None = None,
+    processing: str | None = None,
+    config: PriceConfig | None = None,
+) -> tuple[PriceCard, ...]:
+    """The cards of a day whose label has every word in it, in any case of letters.
+
+    Raises:
+        UnknownName: an unknown provider or processing.
+    """
+    wanted_provider = None if provider is None else _require_provider(provider)
+    wanted_processing = None if processing is None else _require_processing(processing)
+    lower = [word.lower() for word in words]
+    return tuple(
+        card
+        for card in (config or PriceConfig()).applied(hosted_cards(at), at)
+        if wanted_provider in (None, card.provider)
+        and wanted_processing in (None, card.processing)
+        and all(word in card.label.lower() for word in lower)
+    )
 
 
 def maker_model_name(card: PriceCard) -> str:
@@ -136,6 +157,16 @@ def _require_provider(name: str) -> str:
             hint=f"--provider {near[0]}" if near else "breakeven catalog show",
         )
     return found
+
+
+def _require_processing(name: str) -> str:
+    if name not in PROCESSINGS:
+        raise UnknownName(
+            f"unknown processing {name!r}",
+            cause=f"there are {', '.join(PROCESSINGS)}",
+            hint=f"--processing {(names.nearest(name, PROCESSINGS) or PROCESSINGS)[0]}",
+        )
+    return name
 
 
 def _valid_card(found: ModelMatch, processing: str, moment: date | datetime) -> PriceCard:

@@ -19,11 +19,24 @@ from breakeven.catalog.token_totals import TokenTotals
 from breakeven.catalog.usage import Usage
 from breakeven.errors import Unpriced, UsageError
 
-__all__ = ["PriceLine", "PricedUsage", "RateLine", "TokenKind", "TokenTotals", "mean_lines", "mean_usd_per_request"]
-__all__ += ["price", "refusal"]
+__all__ = [
+    "LineKind",
+    "PriceLine",
+    "PricedUsage",
+    "RateLine",
+    "TokenKind",
+    "TokenTotals",
+    "mean_lines",
+    "mean_usd_per_request",
+    "price",
+    "refusal",
+]
 
 TokenKind = Literal["input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning"]
 """Kinds of tokens that are priced apart; ``input`` and ``output`` are what is left beside their parts."""
+
+LineKind = TokenKind | Literal["request"]
+"""Kinds of lines: tokens of a kind, or the request itself where a provider charges for it."""
 
 # Wide enough for any product of a published price and a token count; a rounding here would be an error, so it raises.
 _EXACT: Final = Context(prec=10_000, rounding=ROUND_HALF_EVEN, traps=[Inexact])
@@ -33,28 +46,33 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
-    """Tokens of one kind, times one price: ``usd`` is exact and not rounded.
+    """Tokens of one kind times one price, or the fee of the request itself; ``usd`` is exact and not rounded.
 
-    ``priced_as`` differs from ``kind`` where the kind has no price of its own and is charged as its whole.
+    ``usd_per_unit`` is US dollars per million tokens, per request for kind ``request``. ``priced_as`` differs from
+    ``kind`` where the kind has no price of its own and is charged as its whole.
     """
 
-    kind: TokenKind
-    priced_as: TokenKind
-    quantity_tokens: int
-    usd_per_mtok: Decimal
+    kind: LineKind
+    priced_as: LineKind
+    quantity: int
+    usd_per_unit: Decimal
     usd: Decimal
+
+    @property
+    def unit(self) -> Literal["Mtok", "request"]:
+        """What ``usd_per_unit`` is for."""
+        return "request" if self.kind == "request" else "Mtok"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedUsage:
-    """What one row of usage costs. ``lines`` and ``usd_per_request`` are exact; the row is rounded once, half to even.
+    """What one row of usage costs. ``lines`` are those of one request, exact; the row is rounded once, half to even.
 
     ``requests`` equal rows cost ``requests`` times the rounded row, because a ledger stores each row rounded.
     """
 
     card: PriceCard
     lines: tuple[PriceLine, ...]
-    usd_per_request: Decimal
     nano_usd_per_request: int
     requests: int
 
@@ -77,7 +95,7 @@ class RateLine:
     (per request for kind ``request``). Both are exact.
     """
 
-    kind: TokenKind | Literal["request"]
+    kind: LineKind
     above_input_tokens: int
     quantity_per_request: Fraction
     usd_per_unit: Decimal
@@ -113,14 +131,14 @@ def price(card: PriceCard, usage: Usage, *, requests: int = 1) -> PricedUsage:
     _refuse_unusable(card)
     rates = card.rates_at(usage.input_tokens)
     lines = tuple(_line(card, rates, kind, tokens) for kind, tokens in _tokens(usage) if tokens)
-    usd_per_request = card.usd_per_request or _ZERO
-    exact_usd = usd_per_request
+    if card.usd_per_request:
+        lines += (_fee_line(card.usd_per_request),)
+    exact_usd = _ZERO
     for line in lines:
         exact_usd = _EXACT.add(exact_usd, line.usd)
     return PricedUsage(
         card=card,
         lines=lines,
-        usd_per_request=usd_per_request,
         nano_usd_per_request=int(_WHOLE.to_integral_value(_EXACT.scaleb(exact_usd, 9))),
         requests=requests,
     )
@@ -201,10 +219,14 @@ def _line(card: PriceCard, rates: PriceRates, kind: TokenKind, tokens: int) -> P
     return PriceLine(
         kind=kind,
         priced_as=priced_as,
-        quantity_tokens=tokens,
-        usd_per_mtok=usd_per_mtok,
+        quantity=tokens,
+        usd_per_unit=usd_per_mtok,
         usd=_EXACT.scaleb(_EXACT.multiply(usd_per_mtok, tokens), -6),
     )
+
+
+def _fee_line(usd_per_request: Decimal) -> PriceLine:
+    return PriceLine(kind="request", priced_as="request", quantity=1, usd_per_unit=usd_per_request, usd=usd_per_request)
 
 
 def _require_rate(card: PriceCard, rates: PriceRates, kind: TokenKind) -> tuple[TokenKind, Decimal]:
