@@ -138,6 +138,15 @@ def test_egress_is_known_for_every_offer_with_its_basis() -> None:
     assert all(offer.egress_basis in {"quoted", "assumed"} and offer.egress_source for offer in offers())
 
 
+def test_a_second_source_that_disagrees_is_told_beside_the_price() -> None:
+    disputed = {offer.instance for offer in offers() if offer.is_disputed}
+    assert {"gpu-h100-sxm_8gpu", "Standard_NC96ads_A100_v4"} <= disputed
+    assert "Standard_ND96isr_H100_v5" not in disputed
+    price = by_option(one("nebius", "gpu-h100-sxm_8gpu"))["on_demand"]
+    assert price.usd_per_h == Decimal("23.6")
+    assert "30.80 says" in price.source
+
+
 # The article's table lists prices of whole instances as prices of one GPU, then multiplies them by the number of GPUs.
 @pytest.mark.parametrize(
     ("gpu", "usd_per_h"),

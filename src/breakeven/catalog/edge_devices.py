@@ -26,11 +26,10 @@ _CLASS_PATTERNS: tuple[tuple[DeviceClass, str], ...] = (
     ("unified", r"\bgb10\b|dgx spark|ai max|strix|ryzen ai"),
     ("phone", r"iphone|snapdragon|pixel|galaxy|dimensity|\ba1[5-9] pro\b|phone"),
     ("apple", r"\bm[1-9]\b|\bmac|\bapple\b"),
-    ("cpu", r"raspberry|\bpi [45]|\bn\d{2,3}\b|ampere(one)?\b|\bcpu\b|hailo|epyc|xeon|threadripper"),
-    (
-        "nvidia_gpu",
-        r"nvidia|geforce|\b(rtx|gtx)|\b[2-5]0[5-9]0\b|\b[lt](4|40s?)\b|\b[vhb][1-3]00\b|\ba(10g?|[34]0|100|[2-6]000)\b",
-    ),
+    ("nvidia_gpu", r"nvidia|geforce|quadro|\b(rtx|gtx)|\b[2-5]0[5-9]0\b|\b1[06][3-8]0\b|\b[2456]000 ada\b"),
+    ("nvidia_gpu", r"\b[lt](4|40s?)\b|\b[pvhb][1-3]00\b|\bgh200\b|\ba(10g?|[34]0|100|[2-6]000)\b"),
+    ("cpu", r"raspberry|\bpi [45]|\bn\d{2,3}\b|ampere|altra|graviton|\bcpu\b|hailo|epyc|xeon|threadripper"),
+    ("cpu", r"\bryzen|\bcore (i\d|ultra)|\bi[3579]-\d|rk35\d\d|orange pi|cortex"),
 )
 
 

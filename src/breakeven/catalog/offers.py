@@ -23,6 +23,7 @@ bought ahead, so it cannot carry a workload that goes on."""
 
 _INSTANCE_SIZES = (1, 2, 4, 8, 16)
 _MIDDLE = Decimal(2)
+_AGREEMENT_FRAC = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class InstanceOffer:
     """One instance type of one provider in one region; the unit a fleet buys. Prices are US dollars per instance hour.
 
     A price that is not known is None, never zero. ``accelerator`` is a canonical name of the accelerator table.
+    ``other_usd_per_h`` is the on-demand price that a second source gives, to be compared, never paid.
     """
 
     provider: str
@@ -49,6 +51,8 @@ class InstanceOffer:
     storage_usd_per_gb_month: Decimal
     storage_basis: Basis
     storage_source: str
+    other_usd_per_h: Decimal | None
+    other_source: str
     source: str
     checked_on: datetime.date
     confidence: str
@@ -58,6 +62,13 @@ class InstanceOffer:
     def basis(self) -> Basis:
         """``quoted`` from the source, or ``assumed`` where the row is from memory."""
         return "assumed" if self.confidence == "memory" else "quoted"
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the second source gives an on-demand price that differs by more than 1%."""
+        if self.on_demand_usd_per_h is None or self.other_usd_per_h is None:
+            return False
+        return abs(self.other_usd_per_h - self.on_demand_usd_per_h) > _AGREEMENT_FRAC * self.on_demand_usd_per_h
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +144,8 @@ def reserved_multipliers() -> Mapping[tuple[str, str], Multiplier]:
 def _on_demand(offer: InstanceOffer) -> PurchasePrice | None:
     if offer.on_demand_usd_per_h is None:
         return None
-    return _single("on_demand", offer.on_demand_usd_per_h, offer.basis, offer.source)
+    disputed = f"; {offer.other_usd_per_h} says {offer.other_source}" if offer.is_disputed else ""
+    return _single("on_demand", offer.on_demand_usd_per_h, offer.basis, offer.source + disputed)
 
 
 def _reserved(
@@ -193,6 +205,8 @@ def _offer(row: Row) -> InstanceOffer:
         storage_usd_per_gb_month=terms.storage_usd_per_gb_month,
         storage_basis=terms.storage_basis,
         storage_source=terms.storage_source,
+        other_usd_per_h=row.optional_price("other_usd_per_h"),
+        other_source=row.optional_text("other_source"),
         source=row.text("source"),
         checked_on=row.date("checked_on"),
         confidence=row.text("confidence"),
