@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from breakeven.workload.trace_scaling import workload_of_trace
 from breakeven.workload.workload import Workload
 
 
-def load_workload(path: Path, overrides: WorkloadOverrides | None = None) -> Workload:
+def load_workload(
+    path: Path, overrides: WorkloadOverrides | None = None, progress: Callable[[int], None] | None = None
+) -> Workload:
     """Read a workload from a TOML file, or from a request trace (any other ending).
+
+    ``progress`` is told the number of rows in each block of a trace, as it is read.
 
     Raises:
         WorkloadError: the workload file or an override is wrong.
@@ -23,14 +28,16 @@ def load_workload(path: Path, overrides: WorkloadOverrides | None = None) -> Wor
     """
     wanted = overrides or WorkloadOverrides()
     if path.suffix.lower() != ".toml":
-        return workload_of_trace(read_trace(path, wanted.columns), wanted)
+        return workload_of_trace(read_trace(path, wanted.columns, progress), wanted)
     tables = read_tables(path)
     if "trace" in tables["workload"]:
-        return _workload_beside_trace(path, tables, wanted)
+        return _workload_beside_trace(path, tables, wanted, progress)
     return workload_from_tables(path, tables, wanted)
 
 
-def _workload_beside_trace(path: Path, tables: Tables, overrides: WorkloadOverrides) -> Workload:
+def _workload_beside_trace(
+    path: Path, tables: Tables, overrides: WorkloadOverrides, progress: Callable[[int], None] | None
+) -> Workload:
     """A file whose [workload] names a trace, relative to itself, and states the rest."""
     table = tables["workload"]
     if not isinstance(table["trace"], str) or not table["trace"]:
@@ -43,6 +50,6 @@ def _workload_beside_trace(path: Path, tables: Tables, overrides: WorkloadOverri
                 hint=f"leave {key} out",
             )
     columns = overrides.columns or TraceColumns(**stated_columns(path, tables))
-    trace = read_trace(path.parent / table["trace"], columns)
+    trace = read_trace(path.parent / table["trace"], columns, progress)
     named = replace(trace, name=workload_name(path, tables))
     return workload_of_trace(named, overrides, stated=tables, where=str(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,11 @@ from breakeven.workload.trace_parquet import PARQUET_MAGIC, parquet_chunks
 _HEAD_BYTES = 4_096
 
 
-def read_trace(path: Path, columns: TraceColumns | None = None) -> Trace:
+def read_trace(path: Path, columns: TraceColumns | None = None, progress: Callable[[int], None] | None = None) -> Trace:
     """Read a request trace: Azure, Mooncake, Qwen-Bailian, BurstGPT, or named columns; CSV, JSON lines or Parquet.
 
     Text may be gzipped. Rows out of order are sorted, and requests without any tokens left out; ``notes`` say so.
+    ``progress`` is told the number of rows in each block, as it is read.
 
     Raises:
         TraceError: the file is empty, unknown or faulty; the message names the line.
@@ -44,6 +45,8 @@ def read_trace(path: Path, columns: TraceColumns | None = None) -> Trace:
         outputs.append(token_counts(chunk.output_tokens, chunk, layout.output_tokens))
         if chunk.prefix_blocks is not None:
             reuse.add(chunk, inputs[-1].tolist())
+        if progress is not None:
+            progress(len(chunk.numbers))
     if not inputs:
         raise TraceError(f"{path}: no rows below the header", hint="a plan needs at least two requests")
     return _ordered(
