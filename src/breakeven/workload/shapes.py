@@ -6,13 +6,16 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from breakeven.catalog.evidence import Basis
 from breakeven.errors import WorkloadError
 from breakeven.units import HOURS_PER_DAY
+from breakeven.workload.stated_values import real
+
+_WEIGHT: Final = real("0", "1e30")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +85,9 @@ def _named(name: str, where: str) -> DailyShape:
 
 
 def _hour_weight(weight: object, hour: int, where: str) -> float:
-    is_number = isinstance(weight, int | float | Decimal) and not isinstance(weight, bool)
-    if is_number and 0 <= (number := Decimal(str(weight))) < Decimal("1e30"):
-        return float(number)
-    raise WorkloadError(
-        f"{where}: hourly_shape has {weight!r} at hour {hour}", hint="each hour is a number that is not negative"
-    )
+    try:
+        return _WEIGHT(weight)
+    except ValueError as broken:
+        raise WorkloadError(
+            f"{where}: hourly_shape has {weight!s:.40} at hour {hour}", cause=f"each hour must be {broken}"
+        ) from None

@@ -30,10 +30,11 @@ class Chunk:
     input_tokens: Cells
     output_tokens: Cells
     prefix_blocks: Cells | None = None
+    number_sign: str = ":"
 
     def at(self, row: int) -> str:
-        """Where a row stands: ``FILE:LINE``."""
-        return f"{self.source}:{self.numbers[row]}"
+        """Where a row stands: ``FILE:LINE``, or ``FILE row ROW``."""
+        return f"{self.source}{self.number_sign}{self.numbers[row]}"
 
 
 def token_counts(cells: Cells, chunk: Chunk, column: str) -> NDArray[np.int64]:

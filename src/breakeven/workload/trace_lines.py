@@ -50,7 +50,7 @@ def _blocks(path: Path) -> Iterator[list[str]]:
     """Lines in blocks of about 1 MiB: bytes are checked and decoded a block at a time."""
     with opened(path) as file:
         number, rest = 1, b""
-        while read := _read(file, path, number):
+        while read := read_some(file, MAX_LINE_BYTES, where=f"{path}:{number}"):
             block, newline, rest = (rest + read).rpartition(_NEWLINE)
             if max(len(block.partition(_NEWLINE)[0]), len(rest)) > MAX_LINE_BYTES:  # no later line can be longer
                 raise _too_long(path, number)
@@ -62,12 +62,17 @@ def _blocks(path: Path) -> Iterator[list[str]]:
             yield [_decoded(rest, path, number)]
 
 
-def _read(file: BinaryIO, path: Path, number: int) -> bytes:
+def read_some(file: BinaryIO, most_bytes: int, *, where: str) -> bytes:
+    """Up to ``most_bytes`` of a file; empty at its end.
+
+    Raises:
+        TraceError: the file ends too early, or is broken gzip.
+    """
     try:
-        return file.read(MAX_LINE_BYTES)
+        return file.read(most_bytes)
     except (OSError, EOFError, zlib.error) as failed:
         raise TraceError(
-            f"{path}:{number}: cannot be read further", cause=str(failed), hint="check that the file is complete"
+            f"{where}: cannot be read further", cause=str(failed), hint="check that the file is complete"
         ) from None
 
 

@@ -46,7 +46,8 @@ def _chunks(path: Path, file: Any, layout: Layout) -> Iterator[Chunk]:
             rows = range(number, number + len(timestamps))
             number += len(timestamps)
             yield Chunk(
-                source=f"{path} row ",
+                source=str(path),
+                number_sign=" row ",
                 numbers=rows,
                 timestamps=timestamps,
                 input_tokens=input_tokens,

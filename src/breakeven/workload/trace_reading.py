@@ -18,7 +18,7 @@ from breakeven.workload.trace_clock import Clock, ClockReader
 from breakeven.workload.trace_csv import csv_chunks
 from breakeven.workload.trace_formats import Layout, TraceFormat
 from breakeven.workload.trace_jsonl import jsonl_chunks
-from breakeven.workload.trace_lines import opened
+from breakeven.workload.trace_lines import opened, read_some
 from breakeven.workload.trace_parquet import PARQUET_MAGIC, parquet_chunks
 
 _HEAD_BYTES = 4_096
@@ -60,11 +60,8 @@ def read_trace(path: Path, columns: TraceColumns | None = None, progress: Callab
 
 
 def _chunks(path: Path, columns: TraceColumns | None) -> tuple[Layout, Iterator[Chunk]]:
-    try:
-        with opened(path) as file:
-            head = file.read(_HEAD_BYTES)
-    except (OSError, EOFError) as failed:
-        raise TraceError(f"{path}: cannot be read", cause=str(failed), hint="check that the file is complete") from None
+    with opened(path) as file:
+        head = read_some(file, _HEAD_BYTES, where=str(path))
     if not head.strip():
         raise TraceError(f"{path}: the trace is empty", hint="a plan needs at least two requests")
     if head.startswith(PARQUET_MAGIC):
