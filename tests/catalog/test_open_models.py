@@ -79,6 +79,12 @@ def test_windowed_layers_are_kept_apart() -> None:
     assert open_model("Mistral-7B").sliding_window_tokens == 0
 
 
+def test_windowed_layers_may_have_other_heads() -> None:
+    gemma = open_model("google/gemma-4-26B-A4B-it")
+    assert gemma.kv_values_per_token == 5 * 2 * 2 * 512
+    assert gemma.sliding_kv_values_per_token == 25 * 2 * 8 * 256
+
+
 def test_hybrid_models_cache_only_in_full_attention_layers() -> None:
     model = open_model("Qwen3.5-397B-A17B")
     assert model.kv_values_per_token == 15 * 2 * 2 * 256
@@ -141,6 +147,9 @@ def test_every_measured_model_is_known(shared_data: Path) -> None:
         ("google/gemma-3-27b-it", "Gemma-3-27b"),
         ("zhipuai/GLM-5", "GLM-5"),
         ("GPT-J 6B", "GPT-J-6B"),
+        ("LLaMA-v2-70B", "Llama-2-70B"),
+        ("LLaMA v3.1 8B", "Llama-3.1-8B"),
+        ("llama3.1:8b", "Llama-3.1-8B"),
         ("DeepSeek-R1-14B", "Qwen2.5-14B"),
         ("Mistral-7B", "Mistral-7B-v0.3"),
         ("mistralai/Mistral-7B-Instruct-v0.1", "Mistral-7B-v0.1"),

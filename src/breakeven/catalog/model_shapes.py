@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Attention:
     """The attention layers of a model.
 
-    ``layers`` are those that keep a cache, ``sliding_layers`` how many of them keep only a window. With latent
-    attention (``latent_rank`` above 0) the cache of a layer is the latent and one rotary key shared by all heads.
-    ``query_rank`` is 0 where queries are projected directly.
+    ``layers`` are those that keep a cache, ``sliding_layers`` how many of them keep only a window; these may have other
+    heads (``sliding_kv_heads``, ``sliding_head_dim``). With latent attention (``latent_rank`` above 0) the cache of a
+    layer is the latent and one rotary key shared by all heads. ``query_rank`` is 0 where queries are projected directly.
     """
 
     layers: int
@@ -19,6 +19,8 @@ class Attention:
     heads: int
     kv_heads: int
     head_dim: int
+    sliding_kv_heads: int
+    sliding_head_dim: int
     query_rank: int
     latent_rank: int
     rope_head_dim: int
@@ -31,20 +33,25 @@ class Attention:
         return self.latent_rank > 0
 
     @property
-    def kv_values_per_layer(self) -> int:
-        """Cached values that one token adds to one layer."""
-        if self.is_latent:
-            return self.latent_rank + self.rope_head_dim
-        return 2 * self.kv_heads * self.head_dim
+    def full_kv_values(self) -> int:
+        """Cached values that one token adds over the layers that keep all tokens."""
+        return (self.layers - self.sliding_layers) * self._kv_values_per_layer(self.kv_heads, self.head_dim)
+
+    @property
+    def sliding_kv_values(self) -> int:
+        """Cached values that one token adds over the layers that keep a window."""
+        return self.sliding_layers * self._kv_values_per_layer(self.sliding_kv_heads, self.sliding_head_dim)
 
     def params(self, hidden_size: int) -> int:
         """Parameters of all attention layers."""
-        per_layer = self._latent_params(hidden_size) if self.is_latent else self._grouped_params(hidden_size)
-        return self.layers * per_layer
+        if self.is_latent:
+            return self.layers * self._latent_params(hidden_size)
+        full = (self.heads + self.kv_heads) * self.head_dim * (self.layers - self.sliding_layers)
+        sliding = (self.heads + self.sliding_kv_heads) * self.sliding_head_dim * self.sliding_layers
+        return 2 * hidden_size * (full + sliding)
 
-    def _grouped_params(self, hidden_size: int) -> int:
-        query_and_output = 2 * hidden_size * self.heads * self.head_dim
-        return query_and_output + 2 * hidden_size * self.kv_heads * self.head_dim
+    def _kv_values_per_layer(self, kv_heads: int, head_dim: int) -> int:
+        return self.latent_rank + self.rope_head_dim if self.is_latent else 2 * kv_heads * head_dim
 
     def _latent_params(self, hidden_size: int) -> int:
         query_dim = self.heads * (self.nope_head_dim + self.rope_head_dim)
@@ -115,13 +122,3 @@ class ModelShape:
     def lookup_params(self) -> int:
         """Parameters that are only looked up, a row a token; 0 where the output layer multiplies with the same ones."""
         return 0 if self.tied_embeddings else self.vocab_size * self.hidden_size
-
-    @property
-    def kv_values_per_token(self) -> int:
-        """Cached values that a token adds over the layers that keep all tokens."""
-        return (self.attention.layers - self.attention.sliding_layers) * self.attention.kv_values_per_layer
-
-    @property
-    def sliding_kv_values_per_token(self) -> int:
-        """Cached values that a token adds over the layers that keep a window."""
-        return self.attention.sliding_layers * self.attention.kv_values_per_layer

@@ -88,11 +88,13 @@ _ENDING = re.compile(
     r"|gguf|mlx|awq|gptq|bf16|fp16|fp8(-dynamic|-kv)?|nvfp4|mxfp4|fp4|int[48]|w4a16|w8a8|[48]-?bit"
     r"|v\d([._]\d)?|\d{4}|\d{8}|1m)$"
 )
+# TensorRT-LLM writes "LLaMA-v3.1-8B" for Llama-3.1-8B.
+_VERSION = re.compile(r"(?<=llama)[-_ ]?v(?=\d)")
 
 
 def _canonical(name: str) -> str:
     index = _index()
-    shorter = name.strip().casefold().rpartition("/")[2]
+    shorter = _VERSION.sub("-", name.strip().casefold().rpartition("/")[2])
     while True:
         for candidate in (shorter, shorter.removeprefix("meta-"), shorter.removeprefix("nvidia-")):
             if found := index.find(candidate):
@@ -129,8 +131,8 @@ def open_model_of_row(row: Row) -> OpenModel:
         attention_heads=shape.attention.heads,
         kv_heads=shape.attention.kv_heads,
         head_dim=shape.attention.head_dim,
-        kv_values_per_token=shape.kv_values_per_token,
-        sliding_kv_values_per_token=shape.sliding_kv_values_per_token,
+        kv_values_per_token=shape.attention.full_kv_values,
+        sliding_kv_values_per_token=shape.attention.sliding_kv_values,
         sliding_window_tokens=row.count_or("sliding_window_tokens", 0),
         multi_head_latent_attention=shape.attention.is_latent,
         native_weight_bits=row.number("native_weight_bits"),
@@ -164,6 +166,8 @@ def _attention(row: Row, layers: int) -> Attention:
         heads=row.count("attention_heads"),
         kv_heads=row.count("kv_heads"),
         head_dim=row.count("head_dim"),
+        sliding_kv_heads=row.count_or("sliding_kv_heads", row.count("kv_heads")),
+        sliding_head_dim=row.count_or("sliding_head_dim", row.count("head_dim")),
         query_rank=row.count_or("query_rank", 0),
         latent_rank=row.count_or("latent_rank", 0),
         rope_head_dim=row.count_or("rope_head_dim", 0),
