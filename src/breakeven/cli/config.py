@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
+
+from breakeven.cli.errors import nearest_names
 from breakeven.errors import ConfigError
 
 DEFAULT_FILE = Path("breakeven.toml")
@@ -39,10 +42,7 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
         if not isinstance(tables.get(command, {}), dict):
             raise ConfigError(f"{command} in {path} must be a table", hint=f"write [{command}]")
     return Configuration(
-        defaults={
-            command: {_parameter(name): value for name, value in tables.get(command, {}).items()}
-            for command in commands
-        },
+        defaults={command: tables[command] for command in commands if command in tables},
         tables={name: table for name, table in tables.items() if name not in commands},
     )
 
@@ -60,6 +60,29 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"configuration file {path} is not TOML in UTF-8", cause=str(error)) from error
 
 
-def _parameter(option: str) -> str:
-    name = option.replace("-", "_")
-    return "output_format" if name == "format" else name
+def option_defaults(command: click.Command, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A command's table under click's own parameter names; a group's table holds tables of its commands.
+
+    Raises:
+        ConfigError: the command has no such option.
+    """
+    below = command.commands if isinstance(command, click.Group) else {}
+    names = {
+        option.removeprefix("--"): parameter.name
+        for parameter in command.params
+        for option in parameter.opts
+        if parameter.name is not None and option.startswith("--")
+    }
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        option = key.replace("_", "-")
+        if key in below and isinstance(value, dict):
+            found[key] = option_defaults(below[key], value)
+        elif option in names:
+            found[names[option]] = value
+        else:
+            raise ConfigError(
+                f"no option {key!r} of {command.name}{nearest_names(key, [*names, *below])}",
+                hint=f"breakeven {command.name} --help",
+            )
+    return found

@@ -16,7 +16,7 @@ from breakeven.cli.plan import question_of, read_workload
 @click.option("--pair", nargs=2, type=str, metavar="A B", help="Only these two options, by label.")
 @click.option("--candidates", type=COMMA_LIST, metavar="A,B", help="Only options of these models.")
 @click.option("--top", type=click.IntRange(min=1), default=6, show_default=True, help="Options to draw.")
-@click.option("--at", "priced_on", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.")
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context

@@ -123,10 +123,12 @@ class LazyGroup(click.Group):
 @click.pass_context
 def breakeven(context: click.Context, config: Path | None) -> None:
     """The cheapest way to serve a language-model workload well: planned, run and proven."""
-    from breakeven.cli.config import load
+    from breakeven.cli.config import load, option_defaults
 
     context.obj = load(config, tuple(DOORS))
-    context.default_map = {name: dict(table) for name, table in context.obj.defaults.items()}
+    name = context.invoked_subcommand or ""
+    if name in context.obj.defaults:
+        context.default_map = {name: option_defaults(DOORS[name].open(), context.obj.defaults[name])}
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -65,7 +65,13 @@ def output_options(*formats: str) -> Callable[[Command], Command]:
         )(command)
         choice = click.Choice(formats)
         return click.option(
-            "--format", "output_format", type=choice, default=formats[0], show_default=True, help="Output format."
+            "--format",
+            "output_format",
+            type=choice,
+            default=formats[0],
+            show_default=True,
+            envvar="BREAKEVEN_FORMAT",
+            help="Output format.",
         )(command)
 
     return decorate
@@ -80,8 +86,8 @@ def workload_options(command: Command) -> Command:
 
 _WORKLOAD_OPTIONS = (
     click.option("--min-quality", metavar="TIER", help="Least quality tier: basic, good or premium."),
-    click.option("--ttft", "ttft_s", type=NUMBER, metavar="S", help="Time to first token, seconds."),
-    click.option("--tpot", "tpot_s", type=NUMBER, metavar="S", help="Time per output token, seconds."),
+    click.option("--ttft", type=NUMBER, metavar="S", help="Time to first token, seconds."),
+    click.option("--tpot", type=NUMBER, metavar="S", help="Time per output token, seconds."),
     click.option("--percentile", type=NUMBER, metavar="P", help="Share of requests within both, percent."),
     click.option("--data-residency/--no-data-residency", default=None, help="Data must stay in house."),
     click.option("--allow-spot/--no-allow-spot", default=None, help="Admit capacity that its owner may withdraw."),
@@ -108,8 +114,8 @@ _WORKLOAD_OPTIONS = (
 
 WORKLOAD_PARAMETERS = (
     "min_quality",
-    "ttft_s",
-    "tpot_s",
+    "ttft",
+    "tpot",
     "percentile",
     "data_residency",
     "allow_spot",
@@ -128,7 +134,7 @@ WORKLOAD_PARAMETERS = (
     "peak_load_frac",
     "columns",
 )
-"""Parameters that `workload_options` adds, each a field of `WorkloadOverrides`."""
+"""Parameters that `workload_options` adds, each a field of `WorkloadOverrides` (latencies there end in ``_s``)."""
 
 _EXACT_PARAMETERS = frozenset(name for name in WORKLOAD_PARAMETERS if name.startswith(("engineer", "edge", "electr")))
 
@@ -141,7 +147,7 @@ def overrides(flags: Mapping[str, Any]) -> WorkloadOverrides:
     """
     from breakeven.workload.overrides import WorkloadOverrides
 
-    stated = {name: flags[name] for name in WORKLOAD_PARAMETERS if flags.get(name) is not None}
+    stated = {_field(name): flags[name] for name in WORKLOAD_PARAMETERS if flags.get(name) is not None}
     for name, value in stated.items():
         if isinstance(value, Decimal) and name not in _EXACT_PARAMETERS:
             stated[name] = float(value)
@@ -150,6 +156,10 @@ def overrides(flags: Mapping[str, Any]) -> WorkloadOverrides:
     if "columns" in stated:
         stated["columns"] = _trace_columns(stated["columns"])
     return WorkloadOverrides(**stated)
+
+
+def _field(parameter: str) -> str:
+    return f"{parameter}_s" if parameter in {"ttft", "tpot"} else parameter
 
 
 def _hourly_shape(text: str) -> str | tuple[float, ...]:

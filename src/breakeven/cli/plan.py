@@ -17,6 +17,7 @@ from breakeven.cli.options import (
     workload_options,
     write_output,
 )
+from breakeven.cli.progress import counting
 from breakeven.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 @click.option("--reference", metavar="MODEL", help="Hosted model that thresholds and savings are held against.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Candidates to show.")
 @click.option("--explain", metavar="LABEL", help="Print the arithmetic of this option, or of this line.")
-@click.option(
-    "--at", "priced_on", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]"
-)
+@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]")
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context
@@ -57,7 +56,7 @@ def plan(context: click.Context, /, workload: Path, output_format: str, out: Pat
 
 def question_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the api that flags state."""
-    moment: datetime | None = flags["priced_on"]
+    moment: datetime | None = flags["at"]
     return {
         "candidates": flags["candidates"] or (),
         "top": flags["top"],
@@ -85,7 +84,9 @@ def explained(workload: Workload, question: Mapping[str, Any], label: str) -> Pl
 
 
 def read_workload(path: Path, flags: dict[str, Any]) -> Workload:
-    """The workload of a file or trace, with the stated flags over it."""
+    """The workload of a file or trace, with the stated flags over it; a long trace shows its progress."""
+    from breakeven.render.text import printable
     from breakeven.workload.loading import load_workload
 
-    return load_workload(path, overrides(flags))
+    with counting(f"reading {printable(path.name)}", "rows") as progress:
+        return load_workload(path, overrides(flags), progress)
