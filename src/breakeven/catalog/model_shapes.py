@@ -11,7 +11,8 @@ class Attention:
 
     ``layers`` are those that keep a cache, ``sliding_layers`` how many of them keep only a window; these may have other
     heads (``sliding_kv_heads``, ``sliding_head_dim``). With latent attention (``latent_rank`` above 0) the cache of a
-    layer is the latent and one rotary key shared by all heads. ``query_rank`` is 0 where queries are projected directly.
+    layer is the latent and one rotary key shared by all heads. ``query_rank`` is 0 where queries are projected
+    directly.
     """
 
     layers: int
