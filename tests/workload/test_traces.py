@@ -197,3 +197,14 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatc
     with pytest.raises(Unavailable) as refused:
         load_workload(path)
     assert "pip install 'breakeven[parquet]'" in str(refused.value.hint)
+
+
+def test_progress_is_told_of_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(
+        "time,input_tokens,output_tokens\n" + "".join(f"{at},1,1\n" for at in range(20_000)), encoding="utf-8"
+    )
+    told: list[int] = []
+    assert load_workload(path, progress=told.append).requests_per_day == 86_400
+    assert sum(told) == 20_000
+    assert len(told) > 1

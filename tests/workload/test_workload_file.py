@@ -152,6 +152,10 @@ def test_a_file_may_leave_the_requirements_to_a_trace(tmp_path: Path) -> None:
         ("[workload]", "[workload", "not valid TOML"),
         ("[workload]\n", '[workload]\ntrace = "a.csv"\n', "both trace and input_tokens"),
         ("[workload]\n", "[workload]\nname = 3\n", "name must be a text"),
+        ("[workload]\n", "[workload]\ntrace = 3\n", "trace must be a path"),
+        ("input_tokens = {", "input_token = {", "unknown key input_token"),
+        ("output_tokens = { p50 = 400, p90 = 800, p99 = 1_200 }", "", "has no output_tokens"),
+        ("[costs]", "[costs]\nname = 1", "unknown key name"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -202,3 +206,16 @@ def test_the_example_has_the_means_of_the_trace_that_it_quotes() -> None:
     assert workload.mean_input_tokens == pytest.approx(1_154.7, rel=0.02)  # Azure 2023 conversation
     assert workload.mean_output_tokens == pytest.approx(211.1, rel=0.02)
     assert max(workload.hourly_shape) * 24 == pytest.approx(1.456, abs=0.001)
+
+
+@pytest.mark.parametrize("text", ["workload = 3\n", "[requirements]\nttft_s = 1.0\n"])
+def test_a_file_without_its_workload_table(tmp_path: Path, text: str) -> None:
+    with pytest.raises(WorkloadError, match="table"):
+        loaded(tmp_path, text)
+
+
+def test_wrong_columns_beside_a_trace(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadError, match="columns must be a table"):
+        loaded(tmp_path, '[workload]\ntrace = "a.csv"\ncolumns = 3\n')
+    with pytest.raises(WorkloadError, match="unknown key time"):
+        loaded(tmp_path, '[workload]\ntrace = "a.csv"\ncolumns = { time = "x" }\n')
