@@ -1,7 +1,7 @@
-"""Fit the constants of serving to measured rows and write ``serving/data/constants.toml``.
+"""Fit the constants of serving to measured rows and write them to ``serving/data/``.
 
 Run from the repository root: ``python scripts/fit_serving_constants.py [--leave-one-model-out] [--data FOLDER]``.
-Without the flag the file is written; with it nothing is written and the errors on unseen models and GPUs are printed.
+Without the flag the files are written; with it nothing is written and the errors on unseen models and GPUs are printed.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import argparse
 import datetime
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from breakeven.serving import fitting
+from breakeven.serving import edge_fitting, fitting
 from breakeven.serving.answers import place
 from breakeven.serving.constants import Band
+from breakeven.serving.edge_constants import EdgeClass
+from breakeven.serving.edge_points import PlacedEdge, read_edge_points
 from breakeven.serving.fitting import LogErrors, MeasuredRows
 from breakeven.serving.points import read_points
 
 ROOT = Path(__file__).resolve().parent.parent
-CONSTANTS = ROOT / "src" / "breakeven" / "serving" / "data" / "constants.toml"
+DATA = ROOT / "src" / "breakeven" / "serving" / "data"
+HEADER = "# Written by scripts/fit_serving_constants.py; do not edit. Units are in the names.\n"
+EDGE_SOURCE = "llama.cpp and ollama at batch 1: XiongjieDai, geerlingguy, holohub, normiebench tables"
 OFFLINE_SOURCE = "TensorRT-LLM 0.14 and 1.0 performance overviews (NVIDIA, Apache-2.0), all requests at once"
 ONLINE_SOURCE = "aiconfigurator-core 0.12.0 silicon samples (NVIDIA, Apache-2.0), fixed concurrency"
 
@@ -57,7 +61,7 @@ def fitted_classes(folder: Path) -> Iterator[FittedClass]:
     offline = _fitted("offline", "trtllm-bench", OFFLINE_SOURCE, bench, fitting.START)
     yield offline
     served = measured(folder / "closed_loop_dev.csv")
-    start = dict(fitting.START) | {name: offline.constants[name] for name in ("link_frac", "routed_us")}
+    start = dict(fitting.START) | {name: offline.constants[name] for name in fitting.SHARED}
     engines = "vLLM, SGLang, TensorRT-LLM"
     yield _fitted("online-dense", engines, ONLINE_SOURCE, served.rows(~served.deployed.is_moe), start)
     yield _fitted("online-moe", engines, ONLINE_SOURCE, served.rows(served.deployed.is_moe), start)
@@ -66,7 +70,7 @@ def fitted_classes(folder: Path) -> Iterator[FittedClass]:
 def _fitted(name: str, engines: str, source: str, rows: MeasuredRows, start: dict[str, float]) -> FittedClass:
     offline = name == "offline"
     errors = fitting.offline_errors if offline else fitting.online_errors
-    names = fitting.OFFLINE_FITTED if offline else fitting.ONLINE_FITTED
+    names = fitting.FITTED[name]
     constants = fitting.fit(rows, errors, names, start)
     return FittedClass(
         name=name,
@@ -120,6 +124,32 @@ def shown(log_errors: fitting.Floats) -> str:
     return f"{np.median(share):5.1f}% / {np.quantile(share, 0.9):5.1f}%"
 
 
+def edge_toml_lines(rows: PlacedEdge, unseen: fitting.Floats, today: datetime.date) -> Iterator[str]:
+    """The constants of devices as TOML. One band for all classes: each alone has too few devices."""
+    devices = np.array([point.device for point in rows.points])
+    bounds = fitting.band(unseen, devices)
+    yield f"fitted_on = {today.isoformat()}"
+    yield f'source = "{EDGE_SOURCE}"'
+    yield f"median_error_frac = {bounds.median_error_frac:.3g}"
+    yield f"p90_error_frac = {bounds.p90_error_frac:.3g}"
+    yield f"coverage_frac = {bounds.coverage_frac:.3g}"
+    for name, found in edge_fitting.fit_edge(rows).items():
+        banded = replace(found, low_factor=bounds.low_factor, high_factor=bounds.high_factor)
+        yield f"\n[classes.{name}]"
+        for each in fields(EdgeClass):
+            value = getattr(banded, each.name)
+            if each.name != "name":
+                yield f"{each.name} = " + (f'"{value}"' if isinstance(value, str) else f"{value:.4g}")
+    yield ""
+
+
+def edge_report(rows: PlacedEdge, unseen: fitting.Floats) -> Iterator[str]:
+    """Error of decode speed, seen and on devices left out of the fit."""
+    yield f"edge: {len(rows.points)} rows"
+    yield f"  all rows seen       {shown(edge_fitting.log_errors(rows, edge_fitting.fit_edge(rows)))}"
+    yield f"  leave one device out{shown(unseen)}"
+
+
 def main(arguments: Iterable[str] | None = None) -> None:
     """Fit, then print or write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -130,12 +160,20 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=shared / "data" / "perf", help="folder of the measured rows")
     options = parser.parse_args(None if arguments is None else list(arguments))
     classes = list(fitted_classes(options.data))
+    edge_rows = edge_fitting.measured_edge(read_edge_points(options.data / "edge_tokens_per_s_dev.csv"))
+    edge_unseen = edge_fitting.leave_one_device_out(edge_rows)
     print("\n".join(line for each in classes for line in report(each)))
+    print("\n".join(edge_report(edge_rows, edge_unseen)))
     if not options.leave_one_model_out:
-        header = "# Written by scripts/fit_serving_constants.py; do not edit. Units are in the names.\n"
         today = datetime.datetime.now(tz=datetime.UTC).date()
-        CONSTANTS.write_text(header + "\n".join(line for each in classes for line in toml_lines(each, today)))
-        print(f"wrote {CONSTANTS.relative_to(ROOT)}")
+        write("constants.toml", (line for each in classes for line in toml_lines(each, today)))
+        write("edge_constants.toml", edge_toml_lines(edge_rows, edge_unseen, today))
+
+
+def write(name: str, lines: Iterable[str]) -> None:
+    """Write one file of constants."""
+    (DATA / name).write_text(HEADER + "\n".join(lines), encoding="utf-8")
+    print(f"wrote {(DATA / name).relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,10 @@ REQUIRED: Final = ("gpu", "n_gpus", "tp", "model", "precision", "engine", "isl",
 """Columns that a points file must have; ``concurrency`` and ``notes`` are optional, others are ignored."""
 
 UNKNOWN_PRECISION: Final = frozenset({"", "nan", "none", "null"})
+MEASURED: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms")
+"""Columns with results; only fitting and error measurement look at them."""
+
+Cells = Mapping[str, str | None]
 _LONGEST_LINE: Final = 65_536
 _MOST_ROWS: Final = 1_000_000
 
@@ -53,38 +57,27 @@ def read_points(path: Path) -> list[Point]:
     Raises:
         InputError: the file cannot be read, lacks a column or has a malformed row; the message names the line.
     """
+    return [_point(path, line, row) for line, row in read_rows(path, REQUIRED)]
+
+
+def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Cells]]:
+    """Line number and cells of each row of a CSV file that has the needed columns.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or a row has more or fewer cells than the header.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            return list(_rows(path, csv.DictReader(_bounded(path, lines), strict=True)))
+            yield from _whole_rows(path, csv.DictReader(_bounded(path, lines), strict=True), needed)
     except OSError as error:
         raise InputError(f"cannot read {path}", cause=error.strerror, hint="check the path") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text", cause=str(error), hint="save the file as UTF-8 CSV") from error
     except csv.Error as error:
-        raise InputError(f"{path} is not a CSV file", cause=str(error), hint=_columns_hint()) from error
+        raise InputError(f"{path} is not a CSV file", cause=str(error), hint=_columns_hint(needed)) from error
 
 
-def columns_missing(found: Sequence[str], needed: Sequence[str]) -> list[str]:
-    """Columns of ``needed`` that a header lacks."""
-    return [name for name in needed if name not in found]
-
-
-def require_columns(path: Path, header: Sequence[str] | None, needed: Sequence[str]) -> None:
-    """Refuse a file whose header lacks a column.
-
-    Raises:
-        InputError: names what is missing.
-    """
-    missing = columns_missing(header or (), needed)
-    if missing:
-        raise InputError(
-            f"{path}, line 1: missing column {', '.join(missing)}",
-            cause=f"the header is: {', '.join(header or ()) or 'empty'}"[:300],
-            hint=f"needed columns: {', '.join(needed)}",
-        )
-
-
-def number(path: Path, line: int, row: Mapping[str, str | None], column: str, *, least: float = 1.0) -> float:
+def number(path: Path, line: int, row: Cells, column: str, *, least: float = 1.0) -> float:
     """A finite number of at least ``least`` from a cell.
 
     Raises:
@@ -103,7 +96,28 @@ def number(path: Path, line: int, row: Mapping[str, str | None], column: str, *,
     return value
 
 
-def _bounded(path: Path, lines: Iterator[str]) -> Iterator[str]:
+def required_text(path: Path, line: int, row: Cells, column: str) -> str:
+    """A cell that must not be blank.
+
+    Raises:
+        InputError: names the line and the column.
+    """
+    text = (row[column] or "").strip()
+    if not text:
+        raise InputError(f"{path}, line {line}: {column} is blank", hint=f"correct line {line}")
+    return text
+
+
+def measured_number(text: str | None) -> float:
+    """A positive result, or 0 where there is none."""
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) and value > 0 else 0.0
+
+
+def _bounded(path: Path, lines: Iterable[str]) -> Iterator[str]:
     for position, line in enumerate(lines, start=1):
         if len(line) > _LONGEST_LINE or position > _MOST_ROWS:
             raise InputError(
@@ -114,53 +128,42 @@ def _bounded(path: Path, lines: Iterator[str]) -> Iterator[str]:
         yield line
 
 
-def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Point]:
-    require_columns(path, reader.fieldnames, REQUIRED)
+def _whole_rows(path: Path, reader: csv.DictReader[str], needed: Sequence[str]) -> Iterator[tuple[int, Cells]]:
+    header = reader.fieldnames or ()
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise InputError(
+            f"{path}, line 1: missing column {', '.join(missing)}",
+            cause=f"the header is: {', '.join(header) or 'empty'}"[:300],
+            hint=_columns_hint(needed),
+        )
     for row in reader:
-        yield _point(path, reader.line_num, row)
+        if None in row.values() or None in row:
+            text = f"{path}, line {reader.line_num}: more or fewer cells than the header"
+            raise InputError(text, hint=f"correct line {reader.line_num}")
+        yield reader.line_num, row
 
 
-def _point(path: Path, line: int, row: Mapping[str, str | None]) -> Point:
-    if None in row.values() or None in row:
-        raise InputError(f"{path}, line {line}: more or fewer cells than the header", hint=f"correct line {line}")
+def _point(path: Path, line: int, row: Cells) -> Point:
     precision = (row["precision"] or "").strip()
     concurrency = (row.get("concurrency") or "").strip()
     return Point(
         line=line,
-        gpu=_text(path, line, row, "gpu"),
+        gpu=required_text(path, line, row, "gpu"),
         gpus=_count(path, line, row, "n_gpus"),
         tensor_parallel=_count(path, line, row, "tp"),
         data_parallel=_data_parallel(row.get("notes") or ""),
-        model=_text(path, line, row, "model"),
+        model=required_text(path, line, row, "model"),
         precision="" if precision.casefold() in UNKNOWN_PRECISION else precision,
         engine=(row["engine"] or "").strip(),
         input_tokens=number(path, line, row, "isl"),
         output_tokens=number(path, line, row, "osl"),
         concurrency=number(path, line, row, "concurrency") if concurrency else None,
-        measured={name: value for name in MEASURED if (value := _measured(row.get(name)))},
+        measured={name: value for name in MEASURED if (value := measured_number(row.get(name)))},
     )
 
 
-MEASURED: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms")
-"""Columns with results; only fitting and error measurement look at them."""
-
-
-def _measured(text: str | None) -> float:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) and value > 0 else 0.0
-
-
-def _text(path: Path, line: int, row: Mapping[str, str | None], column: str) -> str:
-    text = (row[column] or "").strip()
-    if not text:
-        raise InputError(f"{path}, line {line}: {column} is blank", hint=f"correct line {line}")
-    return text
-
-
-def _count(path: Path, line: int, row: Mapping[str, str | None], column: str) -> int:
+def _count(path: Path, line: int, row: Cells, column: str) -> int:
     value = number(path, line, row, column)
     if value != int(value) or value > 4_096:
         raise InputError(
@@ -174,5 +177,5 @@ def _data_parallel(notes: str) -> int:
     return max(int(found.group(1)), 1) if found else 1
 
 
-def _columns_hint() -> str:
-    return f"needed columns: {', '.join(REQUIRED)}; optional: concurrency, notes"
+def _columns_hint(needed: Sequence[str]) -> str:
+    return f"needed columns: {', '.join(needed)}"
