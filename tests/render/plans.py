@@ -49,7 +49,7 @@ API = Option(
     tpot_s=None,
     latency_note="hosted latency is unknown until measured or imported",
     quality=Quality(tier="good", score=82.0, benchmark="MMLU", source="model card 2024-07-18"),
-    control="provider holds data and model",
+    control="provider",
 )
 
 GPU = Option(
@@ -72,7 +72,7 @@ GPU = Option(
     tpot_s=0.0123,
     latency_note="modelled, +-30%",
     quality=Quality(tier="good", score=73.0, benchmark="MMLU", source="model card 2024-07-23"),
-    control="you hold data and model",
+    control="you, rented hardware",
     note="1 replica: peak 0.34 requests/s over 1.9 requests/s a replica",
 )
 
@@ -93,7 +93,7 @@ EDGE = Option(
     tpot_s=0.041,
     latency_note="modelled, +-25%",
     quality=Quality(tier="good"),
-    control="you hold data, model and machine",
+    control="you, own hardware",
 )
 
 OPTIONS = (API, EDGE, GPU)

@@ -22,7 +22,7 @@ from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.edge import edge_capacity
 from breakeven.workload.workload import Workload
 
-CONTROL = "you hold the data, the model and the hardware"
+CONTROL = "you, own hardware"
 
 _WATTS_PER_KILOWATT = 1_000
 _RANGE_MIDDLE = Decimal(2)

@@ -20,7 +20,7 @@ from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
 from breakeven.workload.workload import Workload
 
-CONTROL = "you hold the data and the model, on rented hardware"
+CONTROL = "you, rented hardware"
 
 COMMITMENT_MONTHS = {"on_demand": 0, "spot": 0, "reserved_1y": 12, "reserved_3y": 36}
 

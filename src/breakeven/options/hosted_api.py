@@ -22,7 +22,7 @@ from breakeven.options.option import Option
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.workload.workload import Workload
 
-CONTROL = "the provider holds the data and the model"
+CONTROL = "provider"
 
 SLOWEST_ANSWER_S = {"batch": 86_400.0, "flex": 900.0}
 """How long a tier may take to answer: batches 24 hours; flex requests wait up to 15 minutes and may be refused.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from breakeven.options.option import Option
 from breakeven.plan.plan import DecisionStep, Plan, Rejection
@@ -12,6 +13,8 @@ from breakeven.render.money import (
     change_text,
     column_decimals,
     percent_text,
+    price_text,
+    quantity_text,
     seconds_text,
     usd_per_1k_requests,
     usd_text,
@@ -30,6 +33,7 @@ def plan_document(plan: Plan) -> Document:
         rejected_section(plan),
         breakeven_section(plan),
         decision_section(plan),
+        staff_section(plan),
         levers_section(plan),
         months_section(plan),
         assumptions_section(plan),
@@ -93,7 +97,7 @@ def candidates_section(plan: Plan) -> Section:
         right("TTFT"),
         right("TPOT"),
         left("Quality"),
-        left("Control", wraps=True),
+        left("Data and model held by", wraps=True),
     )
     caption = f"Candidates for {plan.workload.name} by monthly cost"
     return Section(
@@ -124,10 +128,12 @@ def _candidate_row(plan: Plan, option: Option, decimals: int) -> Row:
 
 
 def _against(option: Option, chosen: Option) -> str:
-    """How much dearer: percent up to twice the chosen cost, then a multiple."""
+    """How much dearer: nothing, percent up to twice the chosen cost, then a multiple."""
     if not chosen.usd_per_month:
         return change_text(option.usd_per_month)
     times = option.usd_per_month / chosen.usd_per_month
+    if times == 1:
+        return "same"
     return percent_text(times - 1) if times < 2 else f"x{times:,.1f}"
 
 
@@ -140,11 +146,31 @@ def _latency_notes(options: list[Option]) -> Iterator[str]:
 
 
 def statement_section(option: Option, title: str) -> Section:
-    """The lines of one option's cost statement, adding up to its total."""
-    lines = option.statement.lines
-    rows = [Row(cells=(line.label, usd_text(line.usd_per_month), line.basis, line.source)) for line in lines]
-    rows.append(Row(cells=("total", usd_text(option.usd_per_month), "", "")))
-    columns = (left("Line", wraps=True), right("$/month"), left("Basis"), left("Source", wraps=True))
+    """The lines of one option's cost statement, adding up to its total; quantities rounded for reading."""
+    rows = [
+        Row(
+            cells=(
+                line.label,
+                quantity_text(round(line.quantity, 2)),
+                line.unit,
+                price_text(line.usd_per_unit),
+                usd_text(line.usd_per_month),
+                line.basis,
+                line.source,
+            )
+        )
+        for line in option.statement.lines
+    ]
+    rows.append(Row(cells=("total", "", "", "", usd_text(option.usd_per_month), "", "")))
+    columns = (
+        left("Line", wraps=True),
+        right("Quantity"),
+        left("Unit", wraps=True),
+        right("Unit price"),
+        right("$/month"),
+        left("Basis"),
+        left("Source", wraps=True),
+    )
     return Section(
         title=title,
         table=Table(caption=f"Cost lines of {option.label}", columns=columns, rows=tuple(rows)),
@@ -165,15 +191,22 @@ def rejected_section(plan: Plan) -> Section | None:
     )
     return Section(
         title="Refused",
-        sentences=(f"{refused:,} of {plan.considered:,} options were refused.",),
-        points=tuple(point for rejection in ordered for point in _near_miss_points(rejection)),
+        sentences=(f"{refused:,} of {plan.considered:,} options were refused{_rest_text(plan, refused)}.",),
+        points=tuple(_near_miss_point(rejection) for rejection in ordered if rejection.near_misses),
         table=Table(caption="Refused options by reason", columns=columns, rows=rows),
     )
 
 
-def _near_miss_points(rejection: Rejection) -> Iterator[str]:
-    for miss in rejection.near_misses:
-        yield f"{miss.label} would cost {usd_text(miss.usd_per_month)} a month, but: {_sentence(rejection.reason)}"
+def _rest_text(plan: Plan, refused: int) -> str:
+    """The admissible options that are not shown: each costs more than those that are."""
+    rest = plan.considered - refused - len(plan.options)
+    return f"; {rest:,} more meet the requirements and lost on cost alone" if rest > 0 else ""
+
+
+def _near_miss_point(rejection: Rejection) -> str:
+    """The refused options that would have been cheaper, by label, and what they lack."""
+    misses = "; ".join(f"{miss.label} at {usd_text(miss.usd_per_month)} a month" for miss in rejection.near_misses)
+    return f"Cheaper, but refused ({rejection.reason}): {misses}."
 
 
 def breakeven_section(plan: Plan) -> Section | None:
@@ -200,11 +233,21 @@ def decision_section(plan: Plan) -> Section:
         title="Decision tree and numbers",
         sentences=(agreement,),
         points=tuple(_step_text(step) for step in decision.path),
-        notes=tuple(
-            f"Self-hosting staff alone equals the bill of {threshold.label} at {threshold.requests_per_day:,} "
-            "requests a day; below that no fleet of your own is cheaper."
-            for threshold in decision.staff_thresholds
-        ),
+    )
+
+
+def staff_section(plan: Plan) -> Section | None:
+    """The volumes below which a fleet of one's own cannot be cheaper, whatever its hardware costs."""
+    thresholds = plan.decision.staff_thresholds
+    if not thresholds:
+        return None
+    columns = (left("Hosted option", wraps=True), right("Requests a day"))
+    rows = tuple(Row(cells=(each.label, f"{each.requests_per_day:,}")) for each in thresholds)
+    return Section(
+        title="Volume at which a hosted bill pays for the self-hosting staff alone",
+        sentences=("Below it no fleet of your own is cheaper than that option.",),
+        table=Table(caption="Hosted options and their staff thresholds", columns=columns, rows=rows),
+        folded=True,
     )
 
 
@@ -256,7 +299,7 @@ def months_section(plan: Plan) -> Section | None:
         )
         for month in plan.months
     )
-    growth = f"Growth of {percent_text(plan.workload.growth_per_month_frac)} a month."
+    growth = f"Volume changes by {percent_text(plan.workload.growth_per_month_frac)} a month."
     table = Table(caption="Cost in the months ahead", columns=columns, rows=rows)
     return Section(title="Months ahead", sentences=(growth,), table=table)
 
@@ -267,7 +310,7 @@ def assumptions_section(plan: Plan) -> Section | None:
         return None
     columns: tuple[Column, ...] = (
         left("Assumption", wraps=True),
-        right("Value"),
+        Column(title="Value", align="right", wraps=True),
         left("Unit", wraps=True),
         left("Basis"),
         left("Source", wraps=True),
@@ -283,6 +326,8 @@ def value_text(value: object) -> str:
     """An assumption's value: yes and no for truths, thousands separators for whole numbers, text as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return quantity_text(value)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

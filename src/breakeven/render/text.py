@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ DEFAULT_WIDTH = 100
 MINIMUM_WRAPPED_WIDTH = 12
 """A wrapping column is never made narrower than this, even where the table then exceeds the terminal."""
 
-LONGEST_WHOLE_WORD = 26
+LONGEST_WHOLE_WORD = 22
 """Words up to this length, such as model names, are not broken where a column wraps."""
 
+_PIECE = re.compile(r"[^/_-]+[/_-]*|[/_-]+")
 _GAP = "  "
 _MARK = "✔"
 
@@ -128,10 +130,33 @@ def _title_width(title: str) -> int:
     return width
 
 
+def wrapped_cell(text: str, width: int) -> list[str]:
+    """The cell's lines; a word that is longer than the column breaks after a slash, hyphen or underscore.
+
+    >>> wrapped_cell("nscale/Qwen3-4B-Instruct-2507 (batch)", 16)
+    ['nscale/Qwen3-4B-', 'Instruct-2507', '(batch)']
+    """
+    lines = [""]
+    for word in text.split():
+        joint = " " if lines[-1] else ""
+        for part in [word] if len(word) <= width else _word_parts(word, width):
+            if len(lines[-1]) + len(joint) + len(part) > width and lines[-1]:
+                lines.append(part)
+            else:
+                lines[-1] += joint + part
+            joint = ""
+    return lines
+
+
+def _word_parts(word: str, width: int) -> Iterator[str]:
+    """The pieces of a long word, each no longer than the width."""
+    for piece in _PIECE.findall(word):
+        for start in range(0, len(piece), width):
+            yield piece[start : start + width]
+
+
 def _row_lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> Iterator[str]:
-    stacks = [
-        textwrap.wrap(cell, width, break_on_hyphens=False) or [""] for cell, width in zip(cells, widths, strict=True)
-    ]
+    stacks = [wrapped_cell(cell, width) for cell, width in zip(cells, widths, strict=True)]
     for level in range(max(len(stack) for stack in stacks)):
         parts = [stack[level] if level < len(stack) else "" for stack in stacks]
         yield _GAP.join(

@@ -11,6 +11,12 @@ _LAST_SEARCHED_REQUESTS_PER_DAY = 1_000_000_000
 
 def flip_sentence(zones: Sequence[Zone], requests_per_day: int) -> str:
     """Where the answer changes next above today's volume, and how far away that is."""
+    if len(zones) == 1:
+        zone = zones[0]
+        return (
+            f"The answer never changes between {zone.from_requests_per_day:,} and {zone.to_requests_per_day:,} "
+            f"requests a day: {_names(zone)}."
+        )
     above = next((zone for zone in zones if zone.from_requests_per_day > requests_per_day), None)
     if above is None:
         return f"Today's {requests_per_day:,} requests a day are above the last volume at which the answer changes."
