@@ -30,8 +30,8 @@ def exact(low: str, high: str, *, open_low: bool = False, open_high: bool = Fals
         number = finite(stated)
         inside = Decimal(low) <= number <= Decimal(high)
         if not inside or (open_low and number == Decimal(low)) or (open_high and number == Decimal(high)):
-            above, below = "above" if open_low else "from", "below" if open_high else "to"
-            raise ValueError(f"a number {above} {low} {below} {high}")
+            above, below = "above" if open_low else "at least", "below" if open_high else "at most"
+            raise ValueError(f"a number {above} {low} and {below} {high}")
         return number
 
     return read
