@@ -219,3 +219,11 @@ def test_wrong_columns_beside_a_trace(tmp_path: Path) -> None:
         loaded(tmp_path, '[workload]\ntrace = "a.csv"\ncolumns = 3\n')
     with pytest.raises(WorkloadError, match="unknown key time"):
         loaded(tmp_path, '[workload]\ntrace = "a.csv"\ncolumns = { time = "x" }\n')
+
+
+def test_a_file_without_a_shape_says_which_one_is_assumed(tmp_path: Path) -> None:
+    workload = loaded(tmp_path, CONTRACT.replace('hourly_shape = "office"\n', ""))
+    found = next(row for row in workload.assumptions if row.name == "hourly_shape")
+    assert found.basis == "assumed"
+    assert str(found.value).startswith("consumer")
+    assert found.source.startswith("the file states none; shape from alibaba/ServeGen")

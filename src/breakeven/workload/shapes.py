@@ -15,6 +15,9 @@ from breakeven.errors import WorkloadError
 from breakeven.units import HOURS_PER_DAY
 from breakeven.workload.stated_values import real
 
+ASSUMED_SHAPE: Final = "consumer"
+"""Name of the only shape here that was measured on a language-model service."""
+
 _WEIGHT: Final = real("0", "1e30")
 
 
@@ -62,6 +65,17 @@ def daily_shape(stated: object, *, where: str) -> DailyShape:
     if not sum(hourly) > 0:
         raise WorkloadError(f"{where}: hourly_shape has no requests in any hour", hint='write hourly_shape = "flat"')
     return DailyShape(name="24 numbers", hourly_shape=normalised(hourly), basis="quoted", source=where)
+
+
+def assumed_shape(*, because: str) -> DailyShape:
+    """The shape of a workload that neither states nor shows one: consumer, the one that was measured on real users."""
+    shape = named_shapes()[ASSUMED_SHAPE]
+    return DailyShape(
+        name=shape.name,
+        hourly_shape=shape.hourly_shape,
+        basis="assumed",
+        source=f"{because}; shape from {shape.source}",
+    )
 
 
 def normalised(hourly: Sequence[float]) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from breakeven.errors import WorkloadError
 from breakeven.workload.overrides import WorkloadOverrides
 from breakeven.workload.quantiles import SAMPLING_RULE, constant_tokens, joined, sampled_tokens
 from breakeven.workload.settings import MAX_REQUESTS_PER_DAY, MAX_TOKENS, SETTINGS, Settled, checked, settle
-from breakeven.workload.shapes import DailyShape, daily_shape
+from breakeven.workload.shapes import DailyShape, assumed_shape, daily_shape
 from breakeven.workload.stated_values import whole
 from breakeven.workload.workload import Workload
 
@@ -187,7 +187,9 @@ def _requests_per_day(path: Path, stated: Mapping[str, object], overrides: Workl
 def _shape(path: Path, stated: Mapping[str, object], overrides: WorkloadOverrides) -> DailyShape:
     if overrides.hourly_shape is not None:
         return daily_shape(overrides.hourly_shape, where="override")
-    return daily_shape(stated.get("hourly_shape", "consumer"), where=str(path))
+    if "hourly_shape" in stated:
+        return daily_shape(stated["hourly_shape"], where=str(path))
+    return assumed_shape(because="the file states none")
 
 
 def _token_assumptions(input_tokens: NDArray[np.int64], output_tokens: NDArray[np.int64]) -> tuple[Assumption, ...]:

@@ -13,14 +13,11 @@ from breakeven.errors import TraceError, WorkloadError
 from breakeven.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from breakeven.workload.overrides import WorkloadOverrides
 from breakeven.workload.settings import MAX_REQUESTS_PER_DAY, Settled, checked, settle
-from breakeven.workload.shapes import DailyShape, daily_shape, normalised
+from breakeven.workload.shapes import DailyShape, assumed_shape, daily_shape, normalised
 from breakeven.workload.stated_values import whole
 from breakeven.workload.toml_file import shape_assumption, shared_prefix_frac
 from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
-
-ASSUMED_SHAPE: Final = "consumer"
-"""Daily shape of a trace shorter than a day: the only named shape that was measured on a language-model service."""
 
 MINUTES_PER_HOUR: Final = 60
 
@@ -169,13 +166,7 @@ def _shape(trace: Trace, table: Mapping[str, object], overrides: WorkloadOverrid
     days = _whole_days(trace)
     if days >= 1:
         return _measured_shape(trace, days)
-    assumed = daily_shape(ASSUMED_SHAPE, where=where)
-    return DailyShape(
-        name=assumed.name,
-        hourly_shape=assumed.hourly_shape,
-        basis="assumed",
-        source=f"the trace covers {_duration(trace.span_s)}, less than a day; shape from {assumed.source}",
-    )
+    return assumed_shape(because=f"the trace covers {_duration(trace.span_s)}, less than a day")
 
 
 def _measured_shape(trace: Trace, days: int) -> DailyShape:
