@@ -227,3 +227,8 @@ def test_a_file_without_a_shape_says_which_one_is_assumed(tmp_path: Path) -> Non
     assert found.basis == "assumed"
     assert str(found.value).startswith("consumer")
     assert found.source.startswith("the file states none; shape from alibaba/ServeGen")
+
+
+@pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.toml")), ids=lambda path: path.name)
+def test_every_example_can_be_read(example: Path) -> None:
+    assert load_workload(example).name == example.stem
