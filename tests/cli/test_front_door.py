@@ -5,30 +5,48 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 
-from breakeven.cli import errors, main
+from breakeven.cli import errors, main, options
+from breakeven.cli.config import option_defaults
 from breakeven.errors import InputError, NothingFits, Unavailable
-from conftest import REPOSITORY
 
 HEAVY = ("numpy", "genai_prices", "vl_convert", "pyarrow", "jinja2", "breakeven.api", "breakeven.catalog")
 
 
-def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "breakeven", *arguments],
-        cwd=cwd or REPOSITORY,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command line left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_help_lists_every_command_under_its_heading() -> None:
+Typed = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
+    """Run a command line in an empty folder, without variables of ours."""
+    for name in [name for name in os.environ if name.startswith("BREAKEVEN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments: str) -> Result:
+        code = main.run(arguments)
+        printed = capsys.readouterr()
+        return Result(returncode=code, stdout=printed.out, stderr=printed.err)
+
+    return typed
+
+
+def test_help_lists_every_command_under_its_heading(run: Typed) -> None:
     result = run("--help")
     assert result.returncode == 0
     for name, door in main.DOORS.items():
@@ -55,7 +73,7 @@ def test_every_door_opens_on_a_command_with_help(name: str) -> None:
     assert command.help
 
 
-def test_version_is_the_package_version() -> None:
+def test_version_is_the_package_version(run: Typed) -> None:
     assert run("--version").stdout.startswith("breakeven 0.")
 
 
@@ -76,7 +94,7 @@ def test_version_is_the_package_version() -> None:
         (["--config", "no/such.toml", "plan", "x"], "error: cannot read configuration file no/such.toml", "hint:"),
     ],
 )
-def test_bad_usage_is_code_2_in_one_form(arguments: list[str], message: str, hint: str) -> None:
+def test_bad_usage_is_code_2_in_one_form(run: Typed, arguments: list[str], message: str, hint: str) -> None:
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
@@ -144,8 +162,78 @@ def test_an_error_is_one_line_a_part_and_steers_no_terminal(capsys: pytest.Captu
         (b"[plan]\nttft = 'soon'", "error: invalid value for '--ttft'"),
     ],
 )
-def test_a_wrong_configuration_is_code_2(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_wrong_configuration_is_code_2(run: Typed, tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "breakeven.toml").write_bytes(content)
-    result = run("plan", "x.toml", cwd=tmp_path)
+    result = run("plan", "x.toml")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(message)
+
+
+def test_a_configuration_that_is_too_large_is_refused_unread(run: Typed, tmp_path: Path) -> None:
+    with (tmp_path / "big.toml").open("wb") as stream:
+        stream.truncate(64 * 1024 * 1024)
+    result = run("--config", "big.toml", "plan", "x.toml")
+    assert result.stderr.startswith("error: configuration file big.toml is larger than 16,777,216 bytes")
+
+
+def test_the_table_of_a_group_holds_tables_of_its_commands() -> None:
+    table = {"show": {"format": "json"}}
+    assert option_defaults(main.DOORS["catalog"].open(), table) == {"show": {"output_format": "json"}}
+
+
+def test_the_script_ends_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["breakeven", "nonsense"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+
+
+def test_an_interrupt_is_quiet(run: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.Door, "open", interrupted)
+    result = run("plan", "x.toml")
+    assert (result.returncode, result.stdout, result.stderr.strip()) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str], coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert options.text_style(None).coloured is coloured
+    assert options.text_style(Path("file")).coloured is False
+
+
+def test_text_is_as_wide_as_the_terminal_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "133")
+    assert options.text_style(None).width == 133
+    assert options.text_style(Path("file")).width == 100
+
+
+def test_columns_of_a_trace_reach_its_reader() -> None:
+    stated = options.overrides({"columns": ("timestamp=when", "output_tokens=made")})
+    assert (stated.columns.timestamp, stated.columns.input_tokens) == ("when", None)  # type: ignore[union-attr]
+
+
+def test_a_shape_may_be_numbers() -> None:
+    assert options.overrides({"hourly_shape": "1,2.5"}).hourly_shape == (1.0, 2.5)
+    assert options.overrides({"hourly_shape": "office"}).hourly_shape == "office"
+
+
+def test_every_workload_flag_is_a_parameter_of_plan_and_curve() -> None:
+    for name in ("plan", "curve"):
+        assert set(options.WORKLOAD_PARAMETERS) <= {parameter.name for parameter in main.DOORS[name].open().params}

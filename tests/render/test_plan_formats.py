@@ -19,8 +19,9 @@ from jsonschema import Draft202012Validator
 
 from breakeven.errors import InputError
 from breakeven.options.statement import CostLine, CostStatement
-from breakeven.plan.plan import Plan
+from breakeven.plan.plan import Plan, Zone
 from breakeven.render.json import SCHEMA_NAMES, published_schema
+from breakeven.render.plan_document import value_text
 from breakeven.render.plan_formats import PLAN_FORMATS, render_plan
 from breakeven.render.text import TextStyle
 from conftest import REPOSITORY
@@ -215,3 +216,34 @@ def test_sections_without_content_are_left_out() -> None:
     bare = render_plan(plans.plan(rejected=(), breakeven=(), levers=(), months=(), assumptions=()), "text")
     for title in ("Refused", "Break-even", "Levers", "Months ahead", "Assumptions"):
         assert f"\n{title}\n" not in bare
+
+
+def test_a_free_choice_is_compared_in_dollars() -> None:
+    free = replace(plans.API, statement=CostStatement(lines=(plans.line("tokens", "5", "Mtok", "0"),)))
+    text = render_plan(plans.plan(options=(free, plans.GPU), reference=free.label), "text", WIDE)
+    assert re.search(r"gpu .* \$16,744.70 +\+\$16,744.70 ", text)
+    assert "Against openai/gpt-4o-mini at $0.00 a month: $0.00." in text
+
+
+@pytest.mark.parametrize(
+    ("requests_per_day", "zones", "sentence"),
+    [
+        (10, plans.plan().breakeven[:1], "The answer never changes between 1 and 1,528,999 requests a day"),
+        (9_000_000, plans.plan().breakeven, "above the last volume at which the answer changes"),
+        (10, plans.plan().breakeven, "next changes at 1,529,000 (152,900.0 times today's volume)"),
+    ],
+)
+def test_the_break_even_line_says_where_today_stands(
+    requests_per_day: int, zones: tuple[Zone, ...], sentence: str
+) -> None:
+    workload = replace(plans.plan().workload, requests_per_day=requests_per_day)
+    assert sentence in render_plan(plans.plan(workload=workload, breakeven=zones), "text", WIDE)
+
+
+def test_a_plan_without_any_latency_has_one_chart() -> None:
+    assert render_plan(plans.plan(options=(plans.API,)), "html").count("<svg") == 1
+
+
+def test_values_are_written_for_people() -> None:
+    values = (True, 1_000_000, 0.123456789, Decimal("15000"), "flat")
+    assert [value_text(value) for value in values] == ["yes", "1,000,000", "0.123457", "15,000", "flat"]

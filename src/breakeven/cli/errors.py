@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import click
@@ -64,7 +65,7 @@ def _report_fault(error: Exception) -> int:
     detail = " ".join(str(error).split()) or "no message"
     _print(
         f"internal error: {type(error).__name__}: {detail}",
-        f"a fault in Breakeven, at {frame.name} (line {frame.lineno})",
+        f"a fault in Breakeven, in {frame.name} at {Path(frame.filename).name}:{frame.lineno}",
         f"set BREAKEVEN_DEBUG=1, run the same command again and send what it prints to {_ISSUES}",
     )
     return INTERNAL
