@@ -130,6 +130,7 @@ def edge_toml_lines(rows: PlacedEdge, unseen: fitting.Floats, today: datetime.da
     bounds = fitting.band(unseen, devices)
     yield f"fitted_on = {today.isoformat()}"
     yield f'source = "{EDGE_SOURCE}"'
+    yield f"measured_rows = {len(rows.points)}"
     yield f"median_error_frac = {bounds.median_error_frac:.3g}"
     yield f"p90_error_frac = {bounds.p90_error_frac:.3g}"
     yield f"coverage_frac = {bounds.coverage_frac:.3g}"

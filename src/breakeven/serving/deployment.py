@@ -175,7 +175,12 @@ def deployments(
     by_model = {name: column[split.model] for name, column in model_table(models).items()}
     by_format = {name: table[split.model, split.precision] for name, table in format_table(models, precisions).items()}
     by_accelerator = {name: column[split.accelerator] for name, column in accelerator_table(accelerators).items()}
-    peaks = _column([[weights.peak_flops_per_s(a.peak_flops_per_s, p) for p in precisions] for a in accelerators])
+    peaks = np.array(
+        [
+            [[weights.peak_flops_per_s(a.peak_flops_per_s, p, m) for p in precisions] for a in accelerators]
+            for m in models
+        ]
+    )
     latent = np.array([m.multi_head_latent_attention for m in models])[split.model]
     kv_heads = _column([m.kv_heads for m in models])[split.model]
     stated = _column([p.kv_bits / 8 for p in precisions])[split.precision]
@@ -188,7 +193,7 @@ def deployments(
         tensor_parallel=split.tensor_parallel,
         pipeline_stages=split.pipeline_stages,
         data_parallel=split.data_parallel,
-        peak_flops_per_s=peaks[split.accelerator, split.precision],
+        peak_flops_per_s=peaks[split.model, split.accelerator, split.precision],
     )
 
 

@@ -48,6 +48,7 @@ class EdgeFit:
 
     fitted_on: datetime.date
     source: str
+    measured_rows: int
     median_error_frac: float
     p90_error_frac: float
     coverage_frac: float

@@ -156,7 +156,13 @@ def _bandwidth(point: EdgePoint) -> float:
     Raises:
         UnknownName: the row states none and the catalogue has no such device.
     """
-    return point.bandwidth_bytes_per_s or edge_device(point.device).memory_bandwidth_bytes_per_s
+    if point.bandwidth_bytes_per_s is not None:
+        return point.bandwidth_bytes_per_s
+    try:
+        return edge_device(point.device).memory_bandwidth_bytes_per_s
+    except UnknownName as error:
+        text = f"memory bandwidth not stated, and {error.message}"
+        raise UnknownName(text, hint="state mem_bw_gbs, which decides decode speed") from error
 
 
 def _memory_bytes(device: str) -> float | None:

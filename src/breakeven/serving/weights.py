@@ -15,13 +15,15 @@ WIDENED: Final = frozenset({"fp8", "int8"})
 """Formats that engines also run without native arithmetic, widened to 16 bits on the way (Marlin kernels)."""
 
 
-def peak_flops_per_s(peaks: Mapping[str, float], precision: Precision) -> float:
-    """Peak operations per second that an accelerator gives a precision; 0 where it cannot run it.
+def peak_flops_per_s(peaks: Mapping[str, float], precision: Precision, model: OpenModel) -> float:
+    """Peak operations per second that an accelerator gives a model at a precision; 0 where it cannot run it.
 
-    8-bit weights run on older GPUs as weight-only formats at the 16-bit peak; FP4 needs native arithmetic.
+    8-bit weights run on older GPUs as weight-only formats at the 16-bit peak. Four-bit floats need native
+    arithmetic, except where the model is published in them (MXFP4 gpt-oss), for which engines have such kernels.
     """
     native = peaks.get(precision.compute, 0.0)
-    return native or (peaks.get("fp16", 0.0) if precision.compute in WIDENED else 0.0)
+    widens = precision.compute in WIDENED or model.native_weight_bits <= precision.weight_bits < 8
+    return native or (peaks.get("fp16", 0.0) if widens else 0.0)
 
 
 def expert_bits(model: OpenModel, precision: Precision) -> float:
