@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from breakeven.catalog import genai_source, overlay, price_check, price_store, price_update
-from breakeven.catalog.hosted import find_card, hosted_cards
+from breakeven.catalog.hosted import find_card, forget, hosted_cards
 from breakeven.errors import CatalogError, Unavailable
 
 DAY = date(2026, 11, 24)
@@ -28,11 +28,6 @@ def stored_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     yield place
     monkeypatch.undo()
     forget()
-
-
-def forget() -> None:
-    genai_source.forget()
-    hosted_cards.cache_clear()
 
 
 class Publisher:
@@ -122,7 +117,6 @@ def test_an_update_is_kept_and_prices_from_then_on(stored_list: Path) -> None:
     changed = {change.label: change for change in report.changes}
     assert changed["openai/gpt-4o"].before == before
     assert changed["openai/gpt-4o"].after is None
-    forget()
     card = find_card("gpt-7", at=DAY)
     assert card.tiers[0].input_usd_per_mtok == Decimal(7)
     assert card.source.endswith("(updated)")

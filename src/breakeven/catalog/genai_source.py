@@ -157,14 +157,15 @@ def _dated_cards(
     pending: list[PriceCard] = []
     for start, end in zip([None, *dates], [*dates, None], strict=True):
         day = start or (end - timedelta(days=1) if end else date(2000, 1, 1))
-        current = (
-            [] if variants and not _offered(variants, day) else _cards_of_day(blank, model, processing, day, hours)
-        )
-        if pending and [_prices(card) for card in pending] == [_prices(card) for card in current]:
+        current = [
+            replace(card, valid_from=start, valid_to=end) if dates else card
+            for card in _cards_of_day(blank, model, processing, variants, (day, hours))
+        ]
+        if pending and list(map(_prices, pending)) == list(map(_prices, current)):
             pending = [replace(card, valid_to=end) for card in pending]
             continue
         yield from pending
-        pending = [replace(card, valid_from=start, valid_to=end) for card in current] if dates else current
+        pending = current
     yield from pending
 
 
@@ -172,9 +173,9 @@ def _prices(card: PriceCard) -> tuple[object, ...]:
     return card.tiers, card.usd_per_request, card.hours_utc, card.refusal
 
 
-def _offered(variants: list[PriceVariant], day: date) -> bool:
-    noon = datetime.combine(day, time(12), UTC)
-    return any(variant.constraint is None or variant.constraint.active(noon) for variant in variants)
+def _offered(variants: list[PriceVariant], moment: datetime) -> bool:
+    """Whether a processing is on sale; without this, the library's answer would be the standard price."""
+    return not variants or any(v.constraint is None or v.constraint.active(moment) for v in variants)
 
 
 def _boundaries(model: ModelInfo, variants: list[PriceVariant]) -> tuple[list[date], list[time]]:
@@ -198,16 +199,22 @@ def _utc(moment: time) -> time:
 
 
 def _cards_of_day(
-    blank: PriceCard, model: ModelInfo, processing: Processing, day: date, hours: list[time]
+    blank: PriceCard,
+    model: ModelInfo,
+    processing: Processing,
+    variants: list[PriceVariant],
+    day_and_hours: tuple[date, list[time]],
 ) -> list[PriceCard]:
-    """The cards of one UTC day: one, or one for each price that the hours of the day have."""
-    context = CONTEXTS[processing] or None
+    """The cards of one UTC day: none, one, or one for each price that the hours of the day have."""
+    day, hours = day_and_hours
     windows: dict[PriceCard, list[HourWindow]] = {}
     for start, end in zip(hours or [_MIDNIGHT], [*hours[1:], *hours[:1]] or [_MIDNIGHT], strict=True):
-        prices = model.get_prices(datetime.combine(day, start, UTC), context)
-        card = _priced(blank, {key: price for key, price in vars(prices).items() if price is not None})
-        windows.setdefault(card, []).append(HourWindow(start=start, end=end))
-    if len(windows) == 1:
+        moment = datetime.combine(day, start, UTC)
+        if _offered(variants, moment):
+            prices = model.get_prices(moment, CONTEXTS[processing] or None)
+            card = _priced(blank, {key: price for key, price in vars(prices).items() if price is not None})
+            windows.setdefault(card, []).append(HourWindow(start=start, end=end))
+    if [len(found) for found in windows.values()] == [len(hours) or 1]:
         return list(windows)
     return [replace(card, hours_utc=tuple(hours_utc)) for card, hours_utc in windows.items()]
 

@@ -24,6 +24,13 @@ def hosted_cards(at: date) -> tuple[PriceCard, ...]:
     return tuple(card for card in (*genai_source.all_cards(), *overlay.missing_cards()) if card.valid_on(at))
 
 
+def forget() -> None:
+    """Drop what was compiled, after the price list changed."""
+    genai_source.forget()
+    overlay.forget()
+    hosted_cards.cache_clear()
+
+
 def find_card(
     model: str,
     *,

@@ -62,6 +62,12 @@ def missing_cards() -> tuple[PriceCard, ...]:
     )
 
 
+def forget() -> None:
+    """Drop what was matched against the first source, after its list changed."""
+    missing_cards.cache_clear()
+    _by_listed_id.cache_clear()
+
+
 def with_other_source(card: PriceCard, asked: str) -> PriceCard:
     """The card with a note where the second source has another price for the name that was asked for.
 

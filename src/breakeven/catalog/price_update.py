@@ -12,7 +12,7 @@ import httpx2
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.update_prices import DEFAULT_UPDATE_URL
 
-from breakeven.catalog import genai_source, price_store
+from breakeven.catalog import genai_source, hosted, price_store
 from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import Unavailable
 
@@ -56,7 +56,7 @@ def update(url: str = DEFAULT_UPDATE_URL) -> UpdateReport:
     content = _fetched(url)
     models_after = _model_count(_parsed(content, at_least=int(models_before * LEAST_MODELS_FRAC)))
     place = price_store.write(content)
-    genai_source.forget()
+    hosted.forget()
     return UpdateReport(
         source=genai_source.source(),
         models_before=models_before,
