@@ -9,6 +9,7 @@ on any day.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -95,7 +96,7 @@ def command_section(path: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     parts = [f"## {path}\n", f"{described(command.help)}\n", f"```\n{usage}\n```\n"]
-    rows = [option_row(option, context) for option in command.get_params(context) if isinstance(option, click.Option)]
+    rows = [option_row(option, context) for option in command.params if isinstance(option, click.Option)]
     if rows:
         parts += ["| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"]
     return parts
@@ -103,7 +104,7 @@ def command_section(path: str, command: click.Command) -> list[str]:
 
 def described(text: str | None) -> str:
     """Help text as Markdown; a paragraph that starts with a backspace is one whose line breaks count, for click."""
-    paragraphs = re.split(r"\n\s*\n", (text or "").strip())
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text or ""))
     return "\n\n".join(
         f"```\n{paragraph.lstrip(chr(8)).strip(chr(10))}\n```" if paragraph.startswith("\b") else paragraph
         for paragraph in paragraphs

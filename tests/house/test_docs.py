@@ -48,7 +48,7 @@ def test_every_command_and_option_is_documented() -> None:
     )
     for path, command in commands(front_door.breakeven, "breakeven"):
         assert path in sections, f"{path} is not in the reference"
-        for parameter in command.get_params(click.Context(command)):
+        for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 for name in parameter.opts:
                     assert name in sections[path], f"{path} {name} is not in the reference"
