@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.precisions import Precision
 from breakeven.serving import batching, roofline
 from breakeven.serving.constants import HOST_US_PER_SEQ, online_efficiencies, online_waiting, serving_classes
-from breakeven.serving.deployment import Deployments, Floats, Ints, Split, deployments
+from breakeven.serving.deployment import Deployments, Floats, Ints, deployments, whole_replicas
 from breakeven.workload.workload import Slo
 
 REFUSALS: Final[tuple[str, ...]] = (
@@ -114,26 +114,35 @@ class ReplicaCapacity:
     basis: Basis = "modelled"
 
 
+class ReplicaIndex(TypedDict):
+    """Which model runs on which accelerator at which precision, over how many of them: integer columns of shape (n,)."""
+
+    model: Ints
+    accelerator: Ints
+    precision: Ints
+    tensor_parallel: Ints
+
+
 def replica_capacity(
     models: Sequence[OpenModel],
     accelerators: Sequence[Accelerator],
     precisions: Sequence[Precision],
-    split: Split,
     *,
     request: RequestShape,
     slo: Slo,
+    **where: Unpack[ReplicaIndex],
 ) -> CapacityColumns:
     """Capacity of n replicas.
 
     Args:
-        models: the models that ``split.model`` points into.
-        accelerators: the accelerators that ``split.accelerator`` points into.
-        precisions: the precisions that ``split.precision`` points into.
-        split: index and count columns of shape (n,), such as ``whole_replicas`` makes.
+        models: the models that ``where["model"]`` points into.
+        accelerators: the accelerators that ``where["accelerator"]`` points into.
+        precisions: the precisions that ``where["precision"]`` points into.
         request: the lengths of the requests.
         slo: TTFT and TPOT that the stated percentile of the requests must meet.
+        where: the columns of `ReplicaIndex`, by keyword.
     """
-    deployed = deployments(models, accelerators, precisions, split)
+    deployed = deployments(models, accelerators, precisions, whole_replicas(**where))
     serving = _Serving.of(deployed, request)
     whole = np.floor(np.minimum(serving.room(deployed, request), MAX_RUNNING))
     code = _refusals(deployed, serving, request, slo)

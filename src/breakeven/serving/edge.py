@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import numpy as np
 
@@ -40,9 +40,8 @@ _SIXTEEN_BITS: Final = 15.9
 _CACHE_BYTES_PER_VALUE: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeSplit:
-    """Which device runs which model at which precision: index columns of equal length."""
+class EdgeIndex(TypedDict):
+    """Which device runs which model at which precision: integer columns of shape (n,)."""
 
     device: Ints
     model: Ints
@@ -101,22 +100,22 @@ def edge_capacity(
     devices: Sequence[EdgeDevice],
     models: Sequence[OpenModel],
     precisions: Sequence[Precision],
-    split: EdgeSplit,
     *,
     request: RequestShape,
     slo: Slo,
+    **where: Unpack[EdgeIndex],
 ) -> EdgeColumns:
     """Capacity of n devices, one request at a time.
 
     Args:
-        devices: the devices that ``split.device`` points into.
-        models: the models that ``split.model`` points into.
-        precisions: GGUF formats that ``split.precision`` points into.
-        split: index columns of shape (n,).
+        devices: the devices that ``where["device"]`` points into.
+        models: the models that ``where["model"]`` points into.
+        precisions: GGUF formats that ``where["precision"]`` points into.
         request: the lengths of the requests.
         slo: TTFT and TPOT that must be met.
+        where: the columns of `EdgeIndex`, by keyword.
     """
-    served = _Served.of(devices, models, precisions, split, request)
+    served = _Served.of(devices, models, precisions, where, request)
     tpot = served.tpot_s
     ttft = request.percentile_input_tokens * (1 - request.prefix_reuse_frac) / served.prefill_tokens_per_s + tpot
     code = _refusals(served, ttft, request, slo)
@@ -153,31 +152,31 @@ class _Served:
         devices: Sequence[EdgeDevice],
         models: Sequence[OpenModel],
         precisions: Sequence[Precision],
-        split: EdgeSplit,
+        where: EdgeIndex,
         request: RequestShape,
     ) -> _Served:
         classes = [edge_fit().of(device.device_class) for device in devices]
-        bandwidth = np.array([device.memory_bandwidth_bytes_per_s for device in devices])[split.device]
+        bandwidth = np.array([device.memory_bandwidth_bytes_per_s for device in devices])[where["device"]]
         context = np.full_like(bandwidth, request.mean_input_tokens + request.mean_output_tokens / 2)
         longest = np.full_like(bandwidth, request.longest_request_tokens)
-        read = _table(models, precisions, read_bytes)[split.model, split.precision]
+        read = _table(models, precisions, read_bytes)[where["model"], where["precision"]]
         tpot = seconds_per_token(
             bandwidth,
-            read + cache_bytes(models, split.model, context),
-            layers=np.array([float(model.layers) for model in models])[split.model],
-            mbu=np.array([[mbu(each, p) for p in precisions] for each in classes])[split.device, split.precision],
-            layer_us=np.array([each.layer_us for each in classes])[split.device],
+            read + cache_bytes(models, where["model"], context),
+            layers=np.array([float(model.layers) for model in models])[where["model"]],
+            mbu=np.array([[mbu(each, p) for p in precisions] for each in classes])[where["device"], where["precision"]],
+            layer_us=np.array([each.layer_us for each in classes])[where["device"]],
         )
-        ops_per_s = bandwidth * np.array([each.prefill_ops_per_byte for each in classes])[split.device]
+        ops_per_s = bandwidth * np.array([each.prefill_ops_per_byte for each in classes])[where["device"]]
         return cls(
             tpot_s=tpot,
-            prefill_tokens_per_s=ops_per_s / np.array([2 * active_params(model) for model in models])[split.model],
-            weight_bytes=_table(models, precisions, file_bytes)[split.model, split.precision],
-            longest_cache_bytes=cache_bytes(models, split.model, longest),
-            usable_bytes=np.array([each.memory_bytes * each.usable_memory_frac for each in devices])[split.device],
-            context_window_tokens=np.array([float(each.context_window_tokens) for each in models])[split.model],
-            low_factor=np.array([each.low_factor for each in classes])[split.device],
-            high_factor=np.array([each.high_factor for each in classes])[split.device],
+            prefill_tokens_per_s=ops_per_s / np.array([2 * active_params(model) for model in models])[where["model"]],
+            weight_bytes=_table(models, precisions, file_bytes)[where["model"], where["precision"]],
+            longest_cache_bytes=cache_bytes(models, where["model"], longest),
+            usable_bytes=np.array([each.memory_bytes * each.usable_memory_frac for each in devices])[where["device"]],
+            context_window_tokens=np.array([float(each.context_window_tokens) for each in models])[where["model"]],
+            low_factor=np.array([each.low_factor for each in classes])[where["device"]],
+            high_factor=np.array([each.high_factor for each in classes])[where["device"]],
         )
 
     def request_s(self, request: RequestShape) -> Floats:
