@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,8 +14,9 @@ from jsonschema import Draft202012Validator
 from breakeven.errors import InputError
 from breakeven.plan.curve_report import CurvePoint, CurveReport
 from breakeven.plan.plan import Zone
-from breakeven.render.curve import CURVE_FORMATS, render_curve
+from breakeven.render.curve import CURVE_FORMATS, decade_points, render_curve
 from breakeven.render.json import published_schema
+from breakeven.render.plan_html import volume_report
 from breakeven.render.text import TextStyle
 from render import plans
 
@@ -78,6 +80,12 @@ def test_the_cheapest_is_named_in_each_row() -> None:
         ("10,000", "A"),
         ("10,000,000", "B"),
     ]
+
+
+def test_the_table_has_a_row_a_decade_and_today() -> None:
+    points = volume_report(plans.plan(workload=replace(plans.plan().workload, requests_per_day=12_345))).points
+    shown = decade_points(replace(REPORT, workload=replace(REPORT.workload, requests_per_day=12_345), points=points))
+    assert [point.requests_per_day for point in shown] == [12, 123, 1_234, 12_345, 123_450, 1_234_500, 12_345_000]
 
 
 def test_the_page_draws_the_chart_beside_its_table() -> None:

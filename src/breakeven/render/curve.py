@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import pairwise
+from math import ceil, floor, log10
 from typing import Any
 
 from breakeven.errors import InputError
-from breakeven.plan.curve_report import CurveReport
+from breakeven.plan.curve_report import CurvePoint, CurveReport
 from breakeven.plan.plan import Zone
 from breakeven.render import csv, json, markdown, text
 from breakeven.render.charts import Mark, cost_against_volume
@@ -86,16 +87,28 @@ def letter(place: int) -> str:
 
 
 def points_table(report: CurveReport) -> Table:
-    """Rows of volumes, a column for each option, the cheapest named last."""
+    """Rows of volumes, one a decade, a column for each option, the cheapest named last."""
     letters = [letter(place) for place in range(len(report.labels))]
     columns = (right("Requests a day"), *(right(name) for name in letters), left("Cheapest"))
     rows = []
-    for point in report.points:
+    for point in decade_points(report):
         least = min(point.usd_per_month)
         cheapest = [name for name, amount in zip(letters, point.usd_per_month, strict=True) if amount == least]
         amounts = (usd_text(amount) for amount in point.usd_per_month)
         rows.append(Row(cells=(f"{point.requests_per_day:,}", *amounts, ", ".join(cheapest))))
     return Table(caption="Monthly cost in US dollars by requests a day", columns=columns, rows=tuple(rows))
+
+
+def decade_points(report: CurveReport) -> list[CurvePoint]:
+    """The points nearest to whole decades of volume away from today's, or from 1 where today's is not a point."""
+    volumes = [point.requests_per_day for point in report.points]
+    today = report.workload.requests_per_day
+    anchor = log10(today if today in volumes else 1)
+    decades = range(floor(log10(volumes[0]) - anchor), ceil(log10(volumes[-1]) - anchor) + 1)
+    nearest = {
+        min(range(len(volumes)), key=lambda place: abs(log10(volumes[place]) - anchor - decade)) for decade in decades
+    }
+    return [report.points[place] for place in sorted(nearest)]
 
 
 def curve_csv(report: CurveReport) -> str:

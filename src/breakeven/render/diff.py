@@ -69,7 +69,7 @@ def _threshold_sentence(diff: PlanDiff) -> str:
     limit = diff.threshold
     allowed = [
         *([usd_text(limit.max_increase_usd)] if limit.max_increase_usd is not None else []),
-        *([f"{percent_text(limit.max_increase_frac)}"] if limit.max_increase_frac is not None else []),
+        *([percent_text(limit.max_increase_frac).lstrip("+")] if limit.max_increase_frac is not None else []),
     ]
     if not allowed:
         return ""

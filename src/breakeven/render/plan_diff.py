@@ -130,10 +130,17 @@ def _reason(was: SavedLine, now: SavedLine) -> str:
     parts = []
     if was.quantity != now.quantity or was.unit != now.unit:
         old_unit = "" if was.unit == now.unit else f" {was.unit}"
-        parts.append(f"quantity {quantity_text(was.quantity)}{old_unit} -> {quantity_text(now.quantity)} {now.unit}")
+        before, after = _told_apart(was.quantity, now.quantity)
+        parts.append(f"quantity {before}{old_unit} -> {after} {now.unit}")
     if was.usd_per_unit != now.usd_per_unit:
         parts.append(f"unit price {price_text(was.usd_per_unit)} -> {price_text(now.usd_per_unit)}")
     return "; ".join(parts)
+
+
+def _told_apart(before: Decimal, after: Decimal) -> tuple[str, str]:
+    """Two quantities with two decimals, or with all of them where two do not tell them apart."""
+    short = quantity_text(round(before, 2)), quantity_text(round(after, 2))
+    return (quantity_text(before), quantity_text(after)) if short[0] == short[1] else short
 
 
 def _option_changes(before: Iterable[SavedOption], after: Iterable[SavedOption]) -> Iterator[AmountChange]:
