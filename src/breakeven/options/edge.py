@@ -19,7 +19,7 @@ from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
 from breakeven.options.statement import CostLine, CostStatement, quantity
-from breakeven.serving.edge import edge_capacity
+from breakeven.serving.edge import EDGE_REFUSALS, edge_capacity
 from breakeven.workload.workload import Workload
 
 CONTROL = "you, own hardware"
@@ -122,7 +122,7 @@ class EdgeDevices:
     @cached_property
     def _refusals(self) -> Refusals:
         refusals = Refusals.of(len(self._model))
-        refusals.refuse_codes(self._capacity.refusal, self._capacity.refusal_texts)
+        refusals.refuse_codes(self._capacity.refusal_code, EDGE_REFUSALS)
         unpriced = np.array([self._capital_usd(device) is None for device in self._devices])
         refusals.refuse(unpriced[self._device], "the device has no known price", priced=False)
         unpowered = np.array([device.load_power_w is None for device in self._devices])

@@ -115,7 +115,7 @@ class ReplicaCapacity:
 
 
 class ReplicaIndex(TypedDict):
-    """Which model runs on which accelerator at which precision, over how many of them: integer columns of shape (n,)."""
+    """Which model runs on which accelerator at which precision, over how many: integer columns of shape (n,)."""
 
     model: Ints
     accelerator: Ints
