@@ -21,8 +21,8 @@ from breakeven.errors import InputError
 from breakeven.options.statement import CostLine, CostStatement
 from breakeven.plan.plan import Plan, Zone
 from breakeven.render.json import SCHEMA_NAMES, published_schema
-from breakeven.render.plan_document import value_text
 from breakeven.render.plan_formats import PLAN_FORMATS, render_plan
+from breakeven.render.plan_outlook import value_text
 from breakeven.render.text import TextStyle
 from conftest import REPOSITORY
 from render import plans

@@ -76,3 +76,12 @@ def left(title: str, *, wraps: bool = False) -> Column:
 def right(title: str) -> Column:
     """A column of numbers."""
     return Column(title=title, align="right")
+
+
+def sentence(text: str) -> str:
+    """The text with one full stop.
+
+    >>> sentence("cheapest"), sentence("Why?")
+    ('cheapest.', 'Why?')
+    """
+    return text if text.endswith((".", "!", "?")) else f"{text}."

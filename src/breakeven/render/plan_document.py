@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from breakeven.options.option import Option
-from breakeven.plan.plan import DecisionStep, Plan, Rejection
-from breakeven.render.document import Column, Document, Row, Section, Table, left, right
+from breakeven.plan.plan import Plan, Rejection
+from breakeven.render.document import Document, Row, Section, Table, left, right, sentence
 from breakeven.render.money import (
     UNKNOWN,
     change_text,
@@ -19,7 +18,14 @@ from breakeven.render.money import (
     usd_per_1k_requests,
     usd_text,
 )
-from breakeven.render.zones import flip_sentence, zone_points
+from breakeven.render.plan_outlook import (
+    assumptions_section,
+    breakeven_section,
+    decision_section,
+    levers_section,
+    months_section,
+    staff_section,
+)
 
 KIND_NAMES = {"api": "hosted API", "gpu": "own GPUs", "edge": "edge devices"}
 """The three ways of serving, in words."""
@@ -54,7 +60,7 @@ def headline(plan: Plan) -> tuple[str, ...]:
     take = f"Take {chosen.label} ({KIND_NAMES[chosen.kind]})"
     return (
         f"{take}: {usd_text(chosen.usd_per_month)} a month, {amount} per 1,000 requests.",
-        f"Why: {_sentence(plan.chosen.why)}",
+        f"Why: {sentence(plan.chosen.why)}",
         *reference,
         workload_sentence(plan),
     )
@@ -142,7 +148,7 @@ def _latency_notes(options: list[Option]) -> Iterator[str]:
     unmeasured = [option for option in options if option.ttft_s is None or option.tpot_s is None]
     for note in dict.fromkeys(option.latency_note for option in unmeasured):
         count = sum(option.latency_note == note for option in unmeasured)
-        yield f"Latency {UNKNOWN} for {count} of them: {_sentence(note)}"
+        yield f"Latency {UNKNOWN} for {count} of them: {sentence(note)}"
 
 
 def statement_section(option: Option, title: str) -> Section:
@@ -174,7 +180,7 @@ def statement_section(option: Option, title: str) -> Section:
     return Section(
         title=title,
         table=Table(caption=f"Cost lines of {option.label}", columns=columns, rows=tuple(rows)),
-        notes=(_sentence(option.note),) if option.note else (),
+        notes=(sentence(option.note),) if option.note else (),
     )
 
 
@@ -207,134 +213,3 @@ def _near_miss_point(rejection: Rejection) -> str:
     """The refused options that would have been cheaper, by label, and what they lack."""
     misses = "; ".join(f"{miss.label} at {usd_text(miss.usd_per_month)} a month" for miss in rejection.near_misses)
     return f"Cheaper, but refused ({rejection.reason}): {misses}."
-
-
-def breakeven_section(plan: Plan) -> Section | None:
-    """The volumes at which the cheapest option changes, in words, today's volume pointed out."""
-    if not plan.breakeven:
-        return None
-    volume = plan.workload.requests_per_day
-    return Section(
-        title="Break-even",
-        sentences=(flip_sentence(plan.breakeven, volume),),
-        points=tuple(zone_points(plan.breakeven, volume)),
-    )
-
-
-def decision_section(plan: Plan) -> Section:
-    """The article's decision tree beside the numbers, and why they part where they do."""
-    decision = plan.decision
-    agreement = (
-        f"The tree says {decision.answer}; the numbers agree."
-        if decision.agrees
-        else f"The tree says {decision.answer}; the numbers say {plan.chosen.label}: {_sentence(decision.why_not)}"
-    )
-    return Section(
-        title="Decision tree and numbers",
-        sentences=(agreement,),
-        points=tuple(_step_text(step) for step in decision.path),
-    )
-
-
-def staff_section(plan: Plan) -> Section | None:
-    """The volumes below which a fleet of one's own cannot be cheaper, whatever its hardware costs."""
-    thresholds = plan.decision.staff_thresholds
-    if not thresholds:
-        return None
-    columns = (left("Hosted option", wraps=True), right("Requests a day"))
-    rows = tuple(Row(cells=(each.label, f"{each.requests_per_day:,}")) for each in thresholds)
-    return Section(
-        title="Volume at which a hosted bill pays for the self-hosting staff alone",
-        sentences=("Below it no fleet of your own is cheaper than that option.",),
-        table=Table(caption="Hosted options and their staff thresholds", columns=columns, rows=rows),
-        folded=True,
-    )
-
-
-def _step_text(step: DecisionStep) -> str:
-    taken = "yes" if step.taken else "no"
-    return f"{step.question} {taken}" if step.value in {"", taken} else f"{step.question} {taken} ({step.value})"
-
-
-def levers_section(plan: Plan) -> Section | None:
-    """Savings on the chosen option that this workload's own data supports."""
-    if not plan.levers:
-        return None
-    columns = (left("Lever"), right("Saves at least"), right("at most"), left("Basis"), left("Note", wraps=True))
-    rows = tuple(
-        Row(
-            cells=(
-                lever.name,
-                usd_text(lever.usd_per_month_saved_low),
-                usd_text(lever.usd_per_month_saved_high),
-                lever.basis,
-                lever.note,
-            )
-        )
-        for lever in plan.levers
-    )
-    return Section(title="Levers", table=Table(caption="Monthly savings by lever", columns=columns, rows=rows))
-
-
-def months_section(plan: Plan) -> Section | None:
-    """The months ahead under the stated growth."""
-    if not plan.months:
-        return None
-    columns = (
-        right("Month"),
-        right("Requests a day"),
-        right("Chosen $/month"),
-        left("Cheapest then", wraps=True),
-        right("$/month"),
-    )
-    rows = tuple(
-        Row(
-            cells=(
-                f"+{month.month}" if month.month else "now",
-                f"{month.requests_per_day:,}",
-                usd_text(month.chosen_usd_per_month),
-                "the chosen one" if month.cheapest_label == plan.chosen.label else month.cheapest_label,
-                usd_text(month.cheapest_usd_per_month),
-            )
-        )
-        for month in plan.months
-    )
-    growth = f"Volume changes by {percent_text(plan.workload.growth_per_month_frac)} a month."
-    table = Table(caption="Cost in the months ahead", columns=columns, rows=rows)
-    return Section(title="Months ahead", sentences=(growth,), table=table)
-
-
-def assumptions_section(plan: Plan) -> Section | None:
-    """Every input that the answer rests on, with its basis and source."""
-    if not plan.assumptions:
-        return None
-    columns: tuple[Column, ...] = (
-        left("Assumption", wraps=True),
-        Column(title="Value", align="right", wraps=True),
-        left("Unit", wraps=True),
-        left("Basis"),
-        left("Source", wraps=True),
-    )
-    rows = tuple(
-        Row(cells=(fact.name, value_text(fact.value), fact.unit, fact.basis, fact.source)) for fact in plan.assumptions
-    )
-    table = Table(caption="Assumptions behind the plan", columns=columns, rows=rows)
-    return Section(title="Assumptions", table=table, folded=True)
-
-
-def value_text(value: object) -> str:
-    """An assumption's value: yes and no for truths, thousands separators for whole numbers, text as it is."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Decimal):
-        return quantity_text(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
-
-
-def _sentence(text: str) -> str:
-    """The text with one full stop."""
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -9,7 +9,7 @@ from typing import Any
 
 from breakeven.errors import InputError
 from breakeven.render.json import schema_id
-from breakeven.render.plan_document import value_text
+from breakeven.render.plan_outlook import value_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

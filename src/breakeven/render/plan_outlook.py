@@ -1,0 +1,136 @@
+"""What carries a plan and what would change it: break-even, decision tree, levers, months ahead, assumptions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from breakeven.plan.plan import DecisionStep, Plan
+from breakeven.render.document import Column, Row, Section, Table, left, right, sentence
+from breakeven.render.money import percent_text, quantity_text, usd_text
+from breakeven.render.zones import flip_sentence, zone_points
+
+
+def breakeven_section(plan: Plan) -> Section | None:
+    """The volumes at which the cheapest option changes, in words, today's volume pointed out."""
+    if not plan.breakeven:
+        return None
+    volume = plan.workload.requests_per_day
+    return Section(
+        title="Break-even",
+        sentences=(flip_sentence(plan.breakeven, volume),),
+        points=tuple(zone_points(plan.breakeven, volume)),
+    )
+
+
+def decision_section(plan: Plan) -> Section:
+    """The article's decision tree beside the numbers, and why they part where they do."""
+    decision = plan.decision
+    agreement = (
+        f"The tree says {decision.answer}; the numbers agree."
+        if decision.agrees
+        else f"The tree says {decision.answer}; the numbers say {plan.chosen.label}: {sentence(decision.why_not)}"
+    )
+    return Section(
+        title="Decision tree and numbers",
+        sentences=(agreement,),
+        points=tuple(_step_text(step) for step in decision.path),
+    )
+
+
+def staff_section(plan: Plan) -> Section | None:
+    """The volumes below which a fleet of one's own cannot be cheaper, whatever its hardware costs."""
+    thresholds = plan.decision.staff_thresholds
+    if not thresholds:
+        return None
+    columns = (left("Hosted option", wraps=True), right("Requests a day"))
+    rows = tuple(Row(cells=(each.label, f"{each.requests_per_day:,}")) for each in thresholds)
+    return Section(
+        title="Volume at which a hosted bill pays for the self-hosting staff alone",
+        sentences=("Below it no fleet of your own is cheaper than that option.",),
+        table=Table(caption="Hosted options and their staff thresholds", columns=columns, rows=rows),
+        folded=True,
+    )
+
+
+def _step_text(step: DecisionStep) -> str:
+    taken = "yes" if step.taken else "no"
+    return f"{step.question} {taken}" if step.value in {"", taken} else f"{step.question} {taken} ({step.value})"
+
+
+def levers_section(plan: Plan) -> Section | None:
+    """Savings on the chosen option that this workload's own data supports."""
+    if not plan.levers:
+        return None
+    columns = (left("Lever"), right("Saves at least"), right("at most"), left("Basis"), left("Note", wraps=True))
+    rows = tuple(
+        Row(
+            cells=(
+                lever.name,
+                usd_text(lever.usd_per_month_saved_low),
+                usd_text(lever.usd_per_month_saved_high),
+                lever.basis,
+                lever.note,
+            )
+        )
+        for lever in plan.levers
+    )
+    return Section(title="Levers", table=Table(caption="Monthly savings by lever", columns=columns, rows=rows))
+
+
+def months_section(plan: Plan) -> Section | None:
+    """The months ahead under the stated growth."""
+    if not plan.months:
+        return None
+    columns = (
+        right("Month"),
+        right("Requests a day"),
+        right("Chosen $/month"),
+        left("Cheapest then", wraps=True),
+        right("$/month"),
+    )
+    rows = tuple(
+        Row(
+            cells=(
+                f"+{month.month}" if month.month else "now",
+                f"{month.requests_per_day:,}",
+                usd_text(month.chosen_usd_per_month),
+                "the chosen one" if month.cheapest_label == plan.chosen.label else month.cheapest_label,
+                usd_text(month.cheapest_usd_per_month),
+            )
+        )
+        for month in plan.months
+    )
+    growth = f"Volume changes by {percent_text(plan.workload.growth_per_month_frac)} a month."
+    table = Table(caption="Cost in the months ahead", columns=columns, rows=rows)
+    return Section(title="Months ahead", sentences=(growth,), table=table)
+
+
+def assumptions_section(plan: Plan) -> Section | None:
+    """Every input that the answer rests on, with its basis and source."""
+    if not plan.assumptions:
+        return None
+    columns: tuple[Column, ...] = (
+        left("Assumption", wraps=True),
+        Column(title="Value", align="right", wraps=True),
+        left("Unit", wraps=True),
+        left("Basis"),
+        left("Source", wraps=True),
+    )
+    rows = tuple(
+        Row(cells=(fact.name, value_text(fact.value), fact.unit, fact.basis, fact.source)) for fact in plan.assumptions
+    )
+    table = Table(caption="Assumptions behind the plan", columns=columns, rows=rows)
+    return Section(title="Assumptions", table=table, folded=True)
+
+
+def value_text(value: object) -> str:
+    """An assumption's value: yes and no for truths, thousands separators for whole numbers, text as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return quantity_text(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
