@@ -41,21 +41,21 @@ def brute_force(curves: tuple[CostCurve, ...], last: int) -> tuple[Piece, ...]:
 @given(st.lists(curve, min_size=1, max_size=6).map(tuple))
 @example((CostCurve(), CostCurve()))
 def test_equals_brute_force_at_every_volume(curves: tuple[CostCurve, ...]) -> None:
-    assert cheapest_pieces(ExactCurves(curves), 1, LAST) == brute_force(curves, LAST)
+    assert tuple(cheapest_pieces(ExactCurves(curves), 1, LAST)) == brute_force(curves, LAST)
 
 
 def test_api_line_against_a_fleet_of_whole_instances() -> None:
     api = CostCurve(usd_per_month_per_daily_request=Fraction(2))
     fleet = CostCurve(fixed_usd_per_month=Fraction(100), unit_usd_per_month=Fraction(50), unit_requests_per_day=(100,))
-    pieces = cheapest_pieces(ExactCurves((api, fleet)), 1, 1_000)
-    assert pieces == (Piece(1, 75, 0), Piece(76, 100, 1), Piece(101, 1_000, 1))[:2] or pieces[0] == Piece(1, 75, 0)
+    pieces = tuple(cheapest_pieces(ExactCurves((api, fleet)), 1, 1_000))
+    assert pieces[0] == Piece(1, 75, 0)
     assert pieces == brute_force((api, fleet), 1_000)
 
 
 def test_near_equal_slopes_alternate_thousands_of_times_up_to_a_billion() -> None:
     api = CostCurve(usd_per_month_per_daily_request=Fraction(1, 1_000))
     fleet = CostCurve(unit_usd_per_month=Fraction(300), unit_requests_per_day=(300_001,))
-    pieces = cheapest_pieces(ExactCurves((api, fleet)))
+    pieces = tuple(cheapest_pieces(ExactCurves((api, fleet))))
     assert len(pieces) > 3_000
     assert pieces[0].first == 1
     assert pieces[-1].last == 1_000_000_000
@@ -67,5 +67,5 @@ def test_near_equal_slopes_alternate_thousands_of_times_up_to_a_billion() -> Non
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_options_and_one_option(count: int) -> None:
-    pieces = cheapest_pieces(ExactCurves((CostCurve(),) * count))
+    pieces = tuple(cheapest_pieces(ExactCurves((CostCurve(),) * count)))
     assert pieces == ((Piece(1, 1_000_000_000, 0),) if count else ())

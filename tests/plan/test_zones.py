@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakeven.plan.breakeven import Piece
+from breakeven.plan.breakeven import Pieces
 from breakeven.plan.zones import zones
 
 
-def pieces_of(winners: str) -> list[Piece]:
-    return [Piece(10 * i + 1, 10 * i + 10, ord(w)) for i, w in enumerate(winners)]
+def pieces_of(winners: str) -> Pieces:
+    firsts = 10 * np.arange(len(winners)) + 1
+    return Pieces(firsts, firsts + 9, np.array([ord(winner) for winner in winners]))
 
 
 def told(winners: str) -> list[tuple[str, int]]:
@@ -35,7 +37,7 @@ def test_zones_cover_every_volume_and_name_every_winner(winners: str) -> None:
     pieces = pieces_of(squeezed)
     found = zones(pieces, chr)
     assert [zone.from_requests_per_day for zone in found[1:]] == [z.to_requests_per_day + 1 for z in found[:-1]]
-    assert (found[0].from_requests_per_day, found[-1].to_requests_per_day) == (1, pieces[-1].last)
+    assert (found[0].from_requests_per_day, found[-1].to_requests_per_day) == (1, pieces.lasts[-1])
     for piece in pieces:
         zone = next(z for z in found if z.from_requests_per_day <= piece.first <= z.to_requests_per_day)
         assert chr(piece.winner) in zone.options

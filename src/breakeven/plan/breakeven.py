@@ -11,7 +11,7 @@ equal costs the option that comes first in the list keeps the place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 MIN_REQUESTS_PER_DAY = 1
 MAX_REQUESTS_PER_DAY = 1_000_000_000
 
-_MOST_SEGMENTS_AT_ONCE = 1 << 16
+_MOST_SEGMENTS_AT_ONCE = 1 << 20
 _FLOAT_ERROR_FRAC = 1e-12
 
 
@@ -33,6 +33,40 @@ class Piece:
     first: int
     last: int
     winner: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Stretches of volume in order, without a gap: int64 arrays of shape (n,), since there can be millions.
+
+    ``firsts`` and ``lasts`` are the ends of each, both included; ``winners`` the row that is cheapest on it.
+    """
+
+    firsts: Ints
+    lasts: Ints
+    winners: Ints
+
+    def __len__(self) -> int:
+        return len(self.firsts)
+
+    def __iter__(self) -> Iterator[Piece]:
+        rows = zip(self.firsts.tolist(), self.lasts.tolist(), self.winners.tolist(), strict=True)
+        return (Piece(*row) for row in rows)
+
+    def winner_at(self, requests_per_day: int) -> int:
+        """The row that is cheapest at this volume."""
+        return int(self.winners[np.searchsorted(self.lasts, requests_per_day)])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pieces]) -> Pieces:
+        """Parts one after another; neighbours with the same winner become one piece."""
+        firsts, winners = np.concatenate([p.firsts for p in parts]), np.concatenate([p.winners for p in parts])
+        lasts = np.concatenate([p.lasts for p in parts])
+        new = np.flatnonzero(np.diff(winners, prepend=-1))
+        return cls(firsts[new], lasts[np.append(new[1:] - 1, len(lasts) - 1)], winners[new])
+
+
+NO_PIECES = Pieces(*(np.zeros(0, dtype=np.int64),) * 3)
 
 
 class Curves(Protocol):
@@ -64,14 +98,12 @@ class ExactCurves:
         return self.curves[row]
 
 
-def cheapest_pieces(
-    curves: Curves, first: int = MIN_REQUESTS_PER_DAY, last: int = MAX_REQUESTS_PER_DAY
-) -> tuple[Piece, ...]:
-    """The cheapest row at every whole volume of [first, last], as maximal pieces in order of volume."""
+def cheapest_pieces(curves: Curves, first: int = MIN_REQUESTS_PER_DAY, last: int = MAX_REQUESTS_PER_DAY) -> Pieces:
+    """The cheapest row at every whole volume of [first, last], as maximal pieces."""
     columns = curves.columns
     if not len(columns):
-        return ()
-    pieces: list[Piece] = []
+        return NO_PIECES
+    found: list[Pieces] = []
     pending = [(first, last, np.arange(len(columns)))]
     while pending:
         low, high, rows = pending.pop()
@@ -79,23 +111,14 @@ def cheapest_pieces(
         if len(rows) > 1 and high > low and _segments_within(columns.take(rows), low, high) > _MOST_SEGMENTS_AT_ONCE:
             middle = _middle(low, high)
             pending += [(middle + 1, high, rows), (low, middle, rows)]
-            continue
-        found = [Piece(low, high, int(rows[0]))] if len(rows) == 1 else _Interval(curves, rows, low, high).pieces()
-        for piece in found:
-            _append(pieces, piece)
-    return tuple(pieces)
+        else:
+            found.append(_Interval(curves, rows, low, high).pieces())
+    return Pieces.joined(found)
 
 
 def _middle(low: int, high: int) -> int:
     """A whole number between the ends: geometric, so that early volumes are cut as finely as late ones."""
     return min(max(low, int((low * high) ** 0.5)), high - 1)
-
-
-def _append(pieces: list[Piece], piece: Piece) -> None:
-    if pieces and pieces[-1].winner == piece.winner:
-        pieces[-1] = Piece(pieces[-1].first, piece.last, piece.winner)
-    else:
-        pieces.append(piece)
 
 
 def _can_be_cheapest(columns: CurveColumns, low: int, high: int) -> Bools:
@@ -143,18 +166,37 @@ class _Interval:
         self._high = high
         self._exact: dict[int, CostCurve] = {}
 
-    def pieces(self) -> list[Piece]:
-        """Maximal pieces of the interval, in order of volume."""
+    def pieces(self) -> Pieces:
+        """The pieces of the interval, in order of volume."""
+        if len(self._rows) == 1:
+            return Pieces(np.array([self._low]), np.array([self._high]), self._rows)
         starts = self._segment_starts()
         ends = np.append(starts[1:] - 1, self._high)
-        at_start, at_end = self._winners(starts), self._winners(ends)
-        found: list[Piece] = []
-        for first, last, left, right in zip(
-            starts.tolist(), ends.tolist(), at_start.tolist(), at_end.tolist(), strict=True
-        ):
-            for piece in self._line_pieces(first, last, left, right):
-                _append(found, Piece(piece.first, piece.last, int(self._rows[piece.winner])))
-        return found
+        left, right = self._winners(starts), self._winners(ends)
+        takeover = self._takeovers(starts, ends, left, right)
+        # Each segment gives its piece before the takeover and, where there is one, its piece from there on.
+        crossed = takeover > starts
+        firsts = np.concatenate([starts, takeover[crossed]])
+        winners = np.concatenate([left, right[crossed]])
+        order = np.argsort(firsts, kind="stable")
+        firsts = firsts[order]
+        parts = Pieces(firsts, np.append(firsts[1:] - 1, self._high), self._rows[winners[order]])
+        unsettled = np.flatnonzero(takeover < starts)
+        return Pieces.joined([parts]) if not len(unsettled) else self._settled(parts, starts, ends, unsettled)
+
+    def _settled(self, parts: Pieces, starts: Ints, ends: Ints, unsettled: Ints) -> Pieces:
+        """The pieces with some segments solved one by one in exact fractions."""
+        exact = [
+            Piece(piece.first, piece.last, int(self._rows[piece.winner]))
+            for index in unsettled.tolist()
+            for piece in self._line_pieces(int(starts[index]), int(ends[index]))
+        ]
+        kept = ~np.isin(parts.firsts, starts[unsettled])
+        firsts = np.concatenate([parts.firsts[kept], [piece.first for piece in exact]])
+        lasts = np.concatenate([parts.lasts[kept], [piece.last for piece in exact]])
+        winners = np.concatenate([parts.winners[kept], [piece.winner for piece in exact]])
+        order = np.argsort(firsts)
+        return Pieces.joined([Pieces(firsts[order], lasts[order], winners[order])])
 
     def _segment_starts(self) -> Ints:
         """Volumes at which some curve steps up, with the interval's own start."""
@@ -167,13 +209,17 @@ class _Interval:
 
     def _winners(self, volumes: Ints) -> Ints:
         """The cheapest curve at each volume, shape (m,); what float64 cannot settle is settled exactly."""
-        costs = np.stack([self._costs(row, volumes) for row in range(len(self._rows))])
+        costs = self._all_costs(volumes)
         winners: Ints = np.argmin(costs, axis=0)
         best = costs.min(axis=0)
         close = (costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC).sum(axis=0) > 1
         for index in np.flatnonzero(close).tolist():
             winners[index] = self._winner(int(volumes[index]))
         return winners
+
+    def _all_costs(self, volumes: Ints) -> Floats:
+        """Cost of each curve at each volume, shape (curves, m)."""
+        return np.stack([self._costs(row, volumes) for row in range(len(self._rows))])
 
     def _costs(self, row: int, volumes: Ints) -> Floats:
         columns = self._columns
@@ -197,20 +243,44 @@ class _Interval:
         costs = [self._exact_curve(row).usd_per_month(volume) for row in range(len(self._rows))]
         return costs.index(min(costs))
 
-    def _line_pieces(self, first: int, last: int, left: int, right: int) -> Sequence[Piece]:
-        """Pieces of a segment on which every cost is a line, given the winners at its two ends.
+    def _takeovers(self, starts: Ints, ends: Ints, left: Ints, right: Ints) -> Ints:
+        """For each segment the volume at which its right winner takes over from its left one, shape (m,).
 
-        Where the winners at both ends agree, lines leave no room for a third between them. Otherwise the two winners'
-        lines cross once; whoever wins there splits the segment into two smaller ones.
+        It is the segment's start where both ends agree: lines leave no room for a third option between them. It is -1
+        where a third option lies between the two, or float64 did not find the crossing.
         """
+        takeover = starts.copy()
+        crossing = np.flatnonzero(left != right)
+        if not len(crossing):
+            return takeover
+        first, last = starts[crossing], ends[crossing]
+        ahead = self._lead(left[crossing], right[crossing], first)
+        closing = (ahead - self._lead(left[crossing], right[crossing], last)) / (last - first)
+        wait = np.divide(ahead, closing, out=np.ones_like(ahead), where=closing > 0)
+        guess = np.clip(first + np.floor(wait).astype(np.int64) + 1, first + 1, last)
+        takeover[crossing] = np.where(
+            (self._winners(guess - 1) == left[crossing]) & (self._winners(guess) == right[crossing]), guess, -1
+        )
+        return takeover
+
+    def _lead(self, left: Ints, right: Ints, volumes: Ints) -> Floats:
+        """How much dearer the right winner is than the left one at each volume, shape (m,)."""
+        costs = self._all_costs(volumes)
+        each = np.arange(len(volumes))
+        lead: Floats = costs[right, each] - costs[left, each]
+        return lead
+
+    def _line_pieces(self, first: int, last: int) -> Sequence[Piece]:
+        """Pieces of a segment on which every cost is a line, exactly.
+
+        Where the winners at both ends differ, their lines cross once; whoever wins there splits the segment into two
+        smaller ones.
+        """
+        left, right = self._winner(first), self._winner(last)
         if left == right:
             return (Piece(first, last, left),)
         takeover = self._takeover(first, last, left, right)
-        before, after = self._winner(takeover - 1), self._winner(takeover)
-        return (
-            *self._line_pieces(first, takeover - 1, left, before),
-            *self._line_pieces(takeover, last, after, right),
-        )
+        return (*self._line_pieces(first, takeover - 1), *self._line_pieces(takeover, last))
 
     def _takeover(self, first: int, last: int, left: int, right: int) -> int:
         """The smallest volume of (first, last] at which ``right`` is preferred to ``left``."""

@@ -12,7 +12,7 @@ from breakeven import units
 from breakeven.catalog.evidence import Assumption
 from breakeven.errors import NothingFits
 from breakeven.options.option import Candidates, Option, OptionKind
-from breakeven.plan.breakeven import Piece, cheapest_pieces
+from breakeven.plan.breakeven import Pieces, cheapest_pieces
 from breakeven.plan.decision_tree import decide
 from breakeven.plan.levers import levers
 from breakeven.plan.market import Contenders, Market
@@ -50,7 +50,7 @@ def compare(
         raise _nothing_fits(market)
     contenders = Contenders(market)
     pieces = cheapest_pieces(contenders)
-    chosen_row = int(contenders.rows[_winner_at(pieces, workload.requests_per_day)])
+    chosen_row = int(contenders.rows[pieces.winner_at(workload.requests_per_day)])
     shown = _shown(market, chosen_row, [market.row(label) for label in show], top)
     options = tuple(market.option(row) for row in shown)
     chosen = options[shown.index(chosen_row)]
@@ -69,10 +69,6 @@ def compare(
         levers=levers(workload, market, chosen_row),
         months=_months_ahead(workload, market, contenders, pieces, chosen_row),
     )
-
-
-def _winner_at(pieces: Sequence[Piece], requests_per_day: int) -> int:
-    return next(piece.winner for piece in pieces if piece.first <= requests_per_day <= piece.last)
 
 
 def _best_of_each_kind(market: Market) -> list[int]:
@@ -166,7 +162,7 @@ def _nothing_fits(market: Market) -> NothingFits:
 
 
 def _months_ahead(
-    workload: Workload, market: Market, contenders: Contenders, pieces: Sequence[Piece], chosen_row: int
+    workload: Workload, market: Market, contenders: Contenders, pieces: Pieces, chosen_row: int
 ) -> tuple[MonthAhead, ...]:
     """The chosen option and the cheapest one at the volume of each month ahead; empty without growth."""
     if not workload.growth_per_month_frac:
@@ -175,7 +171,7 @@ def _months_ahead(
     months = []
     for month in range(1, MONTHS_AHEAD + 1):
         volume = requests_per_day_in_month(workload, month)
-        cheapest = int(contenders.rows[_winner_at(pieces, volume)])
+        cheapest = int(contenders.rows[pieces.winner_at(volume)])
         months.append(
             MonthAhead(
                 month=month,

@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from statistics import median_low
+from collections.abc import Callable
 
-from breakeven.plan.breakeven import Piece
+import numpy as np
+
+from breakeven.options.curve import Ints
+from breakeven.plan.breakeven import Pieces
 from breakeven.plan.plan import Zone
 
 _FEWEST_ALTERNATIONS = 4
 
 
-def zones(pieces: Sequence[Piece], label: Callable[[int], str]) -> tuple[Zone, ...]:
+def zones(pieces: Pieces, label: Callable[[int], str]) -> tuple[Zone, ...]:
     """Zones in order of volume, covering the pieces without a gap.
 
     An option that is displaced and comes back makes the stretch between an alternation. Overlapping alternations are
-    one zone; the long piece that leads into it and the one that leads out of it stay zones of their own, and an
-    alternation of fewer than four pieces is listed piece by piece.
+    one zone; the piece that leads into it and the one that leads out of it stay zones of their own, and an alternation
+    of fewer than four pieces is listed piece by piece.
     """
     found: list[Zone] = []
-    for first, last in _recurring_runs(pieces):
-        inner = pieces[first + 1 : last]
-        if len(inner) < _FEWEST_ALTERNATIONS:
-            found += [_plain(piece, label) for piece in pieces[first : last + 1]]
+    for first, last in _recurring_runs(pieces.winners):
+        if last - first - 1 < _FEWEST_ALTERNATIONS:
+            found += [_plain(pieces, index, label) for index in range(first, last + 1)]
         else:
-            found += [_plain(pieces[first], label), _alternating(inner, label), _plain(pieces[last], label)]
+            inner = slice(first + 1, last)
+            found += [_plain(pieces, first, label), _alternating(pieces, inner, label), _plain(pieces, last, label)]
     return tuple(found)
 
 
-def _recurring_runs(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+def _recurring_runs(winners: Ints) -> list[tuple[int, int]]:
     """Index ranges [first, last] of the pieces: single ones, and runs held together by options that come back."""
-    last_seen = {piece.winner: index for index, piece in enumerate(pieces)}
-    runs: list[tuple[int, int]] = []
-    index = 0
-    while index < len(pieces):
-        end = cursor = index
-        while cursor <= end:
-            end = max(end, last_seen[pieces[cursor].winner])
-            cursor += 1
-        runs.append((index, end))
-        index = end + 1
-    return runs
+    if not len(winners):
+        return []
+    names, position = np.unique(winners, return_inverse=True)
+    last_seen = np.zeros(len(names), dtype=np.int64)
+    last_seen[position] = np.arange(len(winners))
+    reach = np.maximum.accumulate(last_seen[position])
+    ends = np.flatnonzero(reach == np.arange(len(winners)))
+    return list(zip([0, *(ends[:-1] + 1).tolist()], ends.tolist(), strict=True))
 
 
-def _plain(piece: Piece, label: Callable[[int], str]) -> Zone:
-    return Zone(from_requests_per_day=piece.first, to_requests_per_day=piece.last, options=(label(piece.winner),))
-
-
-def _alternating(pieces: Sequence[Piece], label: Callable[[int], str]) -> Zone:
-    winners = dict.fromkeys(piece.winner for piece in pieces)
+def _plain(pieces: Pieces, index: int, label: Callable[[int], str]) -> Zone:
     return Zone(
-        from_requests_per_day=pieces[0].first,
-        to_requests_per_day=pieces[-1].last,
-        options=tuple(label(winner) for winner in winners),
-        count=len(pieces) - 1,
-        step_requests_per_day=median_low(piece.last - piece.first + 1 for piece in pieces),
+        from_requests_per_day=int(pieces.firsts[index]),
+        to_requests_per_day=int(pieces.lasts[index]),
+        options=(label(int(pieces.winners[index])),),
+    )
+
+
+def _alternating(pieces: Pieces, run: slice, label: Callable[[int], str]) -> Zone:
+    firsts, lasts, winners = pieces.firsts[run], pieces.lasts[run], pieces.winners[run]
+    names, seen = np.unique(winners, return_index=True)
+    lengths = np.sort(lasts - firsts + 1)
+    return Zone(
+        from_requests_per_day=int(firsts[0]),
+        to_requests_per_day=int(lasts[-1]),
+        options=tuple(label(int(name)) for name in names[np.argsort(seen)]),
+        count=len(winners) - 1,
+        step_requests_per_day=int(lengths[(len(lengths) - 1) // 2]),
     )
