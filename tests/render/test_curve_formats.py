@@ -62,7 +62,7 @@ def test_json_is_what_the_published_schema_says() -> None:
 
 def test_words_say_where_the_answer_changes() -> None:
     text = render_curve(REPORT, "text", TextStyle(width=300))
-    assert "next changes at 1,500,000 (150.0 times today's volume), to own or hosted." in text
+    assert "next changes at 1,500,000 (x150 today's volume), to own or hosted." in text
     assert "1 to 1,499,999 requests a day: hosted (today)" in text
     assert "own or hosted (they take turns: 5 changes, about every 60,000 requests a day)" in text
 

@@ -55,6 +55,15 @@ def percent_text(change_frac: Decimal | Fraction | float | None) -> str:
     return f"{percent:+,.0f}%" if abs(percent) >= 10 else f"{percent:+.1f}%"
 
 
+def times_text(times: Decimal | float) -> str:
+    """A multiple, with one decimal below a hundred.
+
+    >>> times_text(2.25), times_text(Decimal("2832.5"))
+    ('x2.2', 'x2,832')
+    """
+    return f"x{times:,.1f}" if times < 100 else f"x{times:,.0f}"
+
+
 def price_text(usd_per_unit: Decimal) -> str:
     """A unit price with every published digit and at least two decimals.
 

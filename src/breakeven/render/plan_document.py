@@ -15,6 +15,7 @@ from breakeven.render.money import (
     price_text,
     quantity_text,
     seconds_text,
+    times_text,
     usd_per_1k_requests,
     usd_text,
 )
@@ -103,7 +104,7 @@ def candidates_section(plan: Plan) -> Section:
         right("TTFT"),
         right("TPOT"),
         left("Quality"),
-        left("Data and model held by", wraps=True),
+        left("Data, model held by", wraps=True),
     )
     caption = f"Candidates for {plan.workload.name} by monthly cost"
     return Section(
@@ -140,7 +141,7 @@ def _against(option: Option, chosen: Option) -> str:
     times = option.usd_per_month / chosen.usd_per_month
     if times == 1:
         return "same"
-    return percent_text(times - 1) if times < 2 else f"x{times:,.1f}"
+    return percent_text(times - 1) if times < 2 else times_text(times)
 
 
 def _latency_notes(options: list[Option]) -> Iterator[str]:
@@ -192,7 +193,7 @@ def rejected_section(plan: Plan) -> Section | None:
     columns = (left("Kind"), right("Count"), left("Reason", wraps=True), left("For example", wraps=True))
     ordered = sorted(plan.rejected, key=lambda rejection: (rejection.kind, -rejection.count))
     rows = tuple(
-        Row(cells=(rejection.kind, f"{rejection.count:,}", rejection.reason, ", ".join(rejection.examples[:2])))
+        Row(cells=(rejection.kind, f"{rejection.count:,}", rejection.reason, next(iter(rejection.examples), "")))
         for rejection in ordered
     )
     return Section(

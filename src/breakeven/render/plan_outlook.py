@@ -110,7 +110,7 @@ def assumptions_section(plan: Plan) -> Section | None:
     if not plan.assumptions:
         return None
     columns: tuple[Column, ...] = (
-        left("Assumption", wraps=True),
+        left("Assumption"),
         Column(title="Value", align="right", wraps=True),
         left("Unit", wraps=True),
         left("Basis"),

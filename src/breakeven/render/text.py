@@ -15,7 +15,7 @@ DEFAULT_WIDTH = 100
 MINIMUM_WRAPPED_WIDTH = 12
 """A wrapping column is never made narrower than this, even where the table then exceeds the terminal."""
 
-LONGEST_WHOLE_WORD = 22
+LONGEST_WHOLE_WORD = 19
 """Words up to this length, such as model names, are not broken where a column wraps."""
 
 _PIECE = re.compile(r"[^/_-]+[/_-]*|[/_-]+")

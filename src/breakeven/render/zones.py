@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from breakeven.plan.plan import Zone
+from breakeven.render.money import times_text
 
 _LAST_SEARCHED_REQUESTS_PER_DAY = 1_000_000_000
 
@@ -23,7 +24,7 @@ def flip_sentence(zones: Sequence[Zone], requests_per_day: int) -> str:
     times = above.from_requests_per_day / requests_per_day
     return (
         f"Above today's {requests_per_day:,} requests a day the cheapest option next changes at "
-        f"{above.from_requests_per_day:,} ({times:,.1f} times today's volume), to {_names(above)}."
+        f"{above.from_requests_per_day:,} ({times_text(times)} today's volume), to {_names(above)}."
     )
 
 
