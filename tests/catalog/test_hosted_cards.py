@@ -9,8 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from breakeven.catalog import genai_source
 from breakeven.catalog.hosted import find_card, hosted_cards, maker_model_name, matching_cards
 from breakeven.catalog.pricing import price
+from breakeven.catalog.retirements import retirements
 from breakeven.catalog.usage import Usage
 from breakeven.errors import AmbiguousName, BreakevenError, UnknownName, Unpriced
 from conftest import REPOSITORY
@@ -147,6 +149,24 @@ def test_what_has_no_published_price_is_never_free(model: str) -> None:
         usd(model)
 
 
+def test_a_model_that_is_no_longer_served_is_priced_and_marked() -> None:
+    retired = find_card("gpt-4.1-nano", at=date(2026, 10, 23))
+    assert retired.retired_on == date(2026, 10, 23)
+    before = find_card("gpt-4.1-nano", at=date(2026, 10, 22))
+    assert before.retired_on is None
+    assert "to be retired on 2026-10-23" in before.note
+    assert price(retired, USAGE).nano_usd == price(before, USAGE).nano_usd
+
+
+def test_every_retirement_is_of_a_listed_model_with_a_source() -> None:
+    for (provider, model), row in retirements().items():
+        assert model in {listed.id for listed in genai_source.models(provider).values()}
+        assert row.source
+    retired = [card for card in hosted_cards(DAY) if card.retired_on is not None]
+    assert 60 < len(retired) < 150
+    assert {"openai/gpt-4o", "openai/gpt-4o-mini"}.isdisjoint(card.label for card in retired)
+
+
 def test_a_free_endpoint_is_marked_as_free() -> None:
     card = find_card("openrouter/openai/gpt-oss-120b:free", at=DAY)
     assert card.is_free
@@ -165,6 +185,7 @@ def test_a_moved_alias_is_refused_and_its_model_is_not() -> None:
 def test_a_disagreement_about_a_plain_name_is_a_note() -> None:
     assert "litellm" in find_card("together/meta-llama/Llama-3.3-70B-Instruct-Turbo", at=DAY).note
     assert find_card("gpt-4o", at=DAY).note == ""
+    assert "litellm" not in find_card("gpt-4.1", at=DAY).note
 
 
 def test_a_batch_endpoint_with_its_own_id_is_a_batch_price() -> None:

@@ -12,6 +12,7 @@ from breakeven.catalog.matching import ModelMatch
 from breakeven.catalog.model_names import canonical_model_name
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.catalog.price_card import PROCESSINGS, PriceCard
+from breakeven.catalog.retirements import with_retirement
 from breakeven.errors import AmbiguousName, UnknownName
 
 
@@ -19,9 +20,11 @@ from breakeven.errors import AmbiguousName, UnknownName
 def hosted_cards(at: date) -> tuple[PriceCard, ...]:
     """Every card of the catalogue that is valid on a UTC day, standard prices and variants.
 
-    A model priced by the hour of the day has one card for each price, with its ``hours_utc``.
+    A model priced by the hour of the day has one card for each price, with its ``hours_utc``. A model that its
+    provider no longer serves stays in, with ``retired_on``.
     """
-    return tuple(card for card in (*genai_source.all_cards(), *overlay.missing_cards()) if card.valid_on(at))
+    listed = (*genai_source.all_cards(), *overlay.missing_cards())
+    return tuple(with_retirement(card, at) for card in listed if card.valid_on(at))
 
 
 def forget() -> None:
@@ -59,7 +62,7 @@ def find_card(
             raise
         return own
     negotiated = config.applied_to(card, _day(moment))
-    return overlay.with_other_source(card, model) if negotiated is card else negotiated
+    return with_retirement(overlay.with_other_source(card, model) if negotiated is card else negotiated, _day(moment))
 
 
 def matching_cards(

@@ -68,7 +68,8 @@ class PriceCard:
     [``valid_from``, ``valid_to``), None being open, and in any of ``hours_utc`` (empty: all day).
     ``usd_per_request`` is charged once a request, beside its tokens. ``refusal`` says why tokens cannot price
     this model at all (it is billed by audio hours, pages or characters, or no price is published); it is
-    empty for every card that can be used. ``checked_on`` is the day on which the source stood as quoted.
+    empty for every card that can be used. ``retired_on`` is the day on which the provider stopped serving the model,
+    None while it can still be called. ``checked_on`` is the day on which the source stood as quoted.
     """
 
     provider: str
@@ -83,6 +84,7 @@ class PriceCard:
     hours_utc: tuple[HourWindow, ...] = ()
     context_window_tokens: int | None = None
     refusal: str = ""
+    retired_on: date | None = None
     note: str = ""
 
     @property

@@ -14,6 +14,7 @@ from breakeven.catalog.edge_devices import edge_devices
 from breakeven.catalog.offers import offers
 from breakeven.catalog.price_card import PriceCard, PriceRates
 from breakeven.catalog.quality import quality_scores
+from breakeven.catalog.retirements import retirements
 
 STALE_AFTER_DAYS: Final = 180
 """A row checked longer ago than this is reported as stale."""
@@ -123,6 +124,8 @@ def _dated_rows() -> Iterator[tuple[str, str, date, str]]:
     """Table, source, day of the check and name of every dated row."""
     for card in (*genai_source.all_cards(), *overlay.cards().values()):
         yield "hosted prices", card.source, card.checked_on, card.label
+    for retirement in retirements().values():
+        yield "retirements", retirement.source, retirement.checked_on, f"{retirement.provider}/{retirement.model}"
     for offer in offers():
         yield "GPU offers", offer.source, offer.checked_on, f"{offer.provider}/{offer.instance}"
     for device in edge_devices().values():

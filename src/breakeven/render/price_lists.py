@@ -113,6 +113,8 @@ def _tiers(cards: Sequence[PriceCard]) -> list[tuple[PriceCard, PriceRates]]:
 def _card_cells(card: PriceCard, rates: PriceRates) -> tuple[str, ...]:
     condition = f"above {rates.above_input_tokens:,}" if rates.above_input_tokens else "all" * (len(card.tiers) < 2)
     remark = card.refusal or ("free tier" if card.is_free else condition or "up to the next tier")
+    if card.retired_on is not None:
+        remark += f", retired {card.retired_on}"
     prices = (rates.input_usd_per_mtok, rates.cache_read_usd_per_mtok, rates.output_usd_per_mtok)
     return card.label, *map(_usd_cell, prices), remark
 
@@ -184,6 +186,7 @@ def card_body(card: PriceCard) -> dict[str, Any]:
         "context_window_tokens": card.context_window_tokens,
         "is_free": card.is_free,
         "refusal": card.refusal or None,
+        "retired_on": card.retired_on.isoformat() if card.retired_on else None,
         "source": card.source,
         "checked_on": card.checked_on.isoformat(),
     }

@@ -99,6 +99,7 @@ def price_body(priced: PricedUsage, at: date | datetime) -> dict[str, Any]:
         "nano_usd_per_request": priced.nano_usd_per_request,
         "lines": [line_body(line) for line in priced.lines],
         "is_free": card.is_free,
+        "retired_on": card.retired_on.isoformat() if card.retired_on else None,
         "source": card.source,
         "checked_on": card.checked_on.isoformat(),
         "note": card.note,
