@@ -149,6 +149,8 @@ class HostedApis:
 
     def _physical_refusal(self, price: HostedPrice) -> str:
         card = price.card
+        if card.retired_on is not None:
+            return "no longer served by its provider"
         if card.is_free:
             return "free tier: rate-limited, no service level, no price to plan with"
         window = card.context_window_tokens
