@@ -206,7 +206,7 @@ class EdgeDevices:
                 quantity=quantity(Fraction(devices, costs.device_life_months)),
                 unit=f"device, 1/{costs.device_life_months} of its price a month",
                 usd_per_unit=self._capital_usd(device) or Decimal(0),
-                basis="quoted" if device.confidence.startswith("seen") else "assumed",
+                basis=device.basis,
                 source=priced + host,
             ),
             *(
