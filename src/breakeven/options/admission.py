@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from breakeven.catalog.precisions import Precision
 from breakeven.catalog.quality import ModelQuality, quality_of
 from breakeven.options.curve import Bools, Ints
 from breakeven.options.option import Quality
 from breakeven.workload.workload import QUALITY_TIERS, Requirements
 
 UNRATED = "unrated"
+
+FEWEST_SCORED_WEIGHT_BITS = 4.1
+"""Below this many bits a weight, scales included, a model's public score no longer speaks for it.
+
+Published 4-bit files keep 97-100% of the score; at 2 to 3 bits perplexity rises by 9% (Llama-2-70B) to 69%
+(Llama-3-70B), so nothing can be said without a measurement. Sources: Neural Magic model cards (w4a16), llama.cpp pull
+requests 6936 and 6745.
+"""
 
 
 @dataclass(slots=True)
@@ -65,6 +74,16 @@ def model_quality(model: str) -> Quality:
         benchmark=found.benchmark,
         source=f"{found.source}, {found.published_on}",
     )
+
+
+def is_scored(precision: Precision) -> bool:
+    """Whether a model's public score speaks for it at this precision."""
+    return precision.weight_bits >= FEWEST_SCORED_WEIGHT_BITS
+
+
+def served_quality(model: str, precision: Precision) -> Quality:
+    """The quality of an open model at a precision."""
+    return model_quality(model) if is_scored(precision) else Quality(tier=UNRATED)
 
 
 def quality_refusals(models: Iterable[str], requirements: Requirements, named: bool) -> list[str]:

@@ -14,7 +14,7 @@ from breakeven.catalog.edge_devices import EdgeDevice, edge_devices
 from breakeven.catalog.open_models import OpenModel, open_models
 from breakeven.catalog.precisions import Precision, edge_precisions
 from breakeven.options import traffic
-from breakeven.options.admission import Refusals, model_quality, quality_refusals
+from breakeven.options.admission import Refusals, is_scored, quality_refusals, served_quality
 from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
@@ -132,6 +132,11 @@ class EdgeDevices:
             "one device cannot carry one request a day within the latency requirement",
             priced=False,
         )
+        if not self._named:
+            unscored = np.array([not is_scored(precision) for precision in self._precisions])
+            refusals.refuse(
+                unscored[self._precision], "below 4 bits a weight the model's public score no longer holds (measure it)"
+            )
         quality = quality_refusals((m.name for m in self._models), self._workload.requirements, self._named)
         for model, reason in enumerate(quality):
             refusals.refuse(self._model == model, reason)
@@ -176,7 +181,7 @@ class EdgeDevices:
 
     def option(self, row: int) -> Option:
         """The row as a full option, with its statement."""
-        _, model, _ = self._at(row)
+        _, model, precision = self._at(row)
         return Option(
             kind="edge",
             label=self.label(row),
@@ -185,7 +190,7 @@ class EdgeDevices:
             ttft_s=float(self._capacity.ttft_s[row]),
             tpot_s=float(self._capacity.tpot_s[row]),
             latency_note="modelled, one request at a time",
-            quality=model_quality(model.name),
+            quality=served_quality(model.name, precision),
             control=CONTROL,
             note=self._sizing(row),
         )
@@ -233,8 +238,10 @@ class EdgeDevices:
     def _sizing(self, row: int) -> str:
         """How the number of devices follows from the workload, in words."""
         workload = self._workload
+        low, high = self._capacity.low_factor[row], self._capacity.high_factor[row]
         return (
             f"busiest minute {workload.peak_requests_per_s:.3g} requests/s; a device serves one request at a time, "
-            f"{self._requests_per_s[row]:.3g} requests/s, planned at {workload.costs.peak_load_frac:.0%}; "
+            f"{self._requests_per_s[row]:.3g} requests/s (80% of measured devices within x{low:.2g} to x{high:.2g}), "
+            f"planned at {workload.costs.peak_load_frac:.0%}; "
             f"{self.curve(row).units(workload.requests_per_day)} devices"
         )

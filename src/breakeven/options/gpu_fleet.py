@@ -11,6 +11,7 @@ import numpy as np
 
 from breakeven import units
 from breakeven.catalog.open_models import OpenModel
+from breakeven.catalog.precisions import Precision
 from breakeven.options import traffic
 from breakeven.options.admission import Refusals, model_quality, quality_refusals
 from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
@@ -159,12 +160,10 @@ class GpuFleets:
         """Model, precision, tensor parallel width, where, and how it is bought."""
         replica, purchase = self._at(row)
         grid, offer = self._grid, purchase.offer
-        model = grid.models[grid.replica_model[replica]].name
-        precision = grid.precisions[grid.replica_precision[replica]].name
+        model = grid.models[grid.replica_model[replica]]
+        precision = _precision_name(model, grid.precisions[grid.replica_precision[replica]])
         width = grid.replica_tensor_parallel[replica]
-        return (
-            f"{model} {precision} tp{width} on {offer.provider}/{offer.instance}@{offer.region} {purchase.terms.option}"
-        )
+        return f"{model.name} {precision} tp{width} on {offer.provider}/{offer.instance}@{offer.region} {purchase.terms.option}"
 
     def _at(self, row: int) -> tuple[int, Purchase]:
         return int(self._grid.replica[row]), self._grid.purchases[int(self._grid.purchase[row])]
@@ -261,15 +260,22 @@ class GpuFleets:
         """How the number of instances follows from the workload, in words."""
         workload, curve = self._workload, self.curve(row)
         replica, _ = self._at(row)
-        rate = float(self._grid.capacity.requests_per_s[replica])
+        capacity = self._grid.capacity.row(replica)
         held = int(self._grid.replicas_per_instance[row])
         bought = curve.units(workload.requests_per_day)
         what = "worker-hours a day" if self._by_hour_up else "instances"
+        low, high = capacity.low_factor, capacity.high_factor
         return (
-            f"busiest minute {workload.peak_requests_per_s:.3g} requests/s; a replica sustains {rate:.3g} requests/s "
-            f"within the latency requirement, planned at {workload.costs.peak_load_frac:.0%}; {held} to an instance; "
-            f"{bought} {what}"
+            f"busiest minute {workload.peak_requests_per_s:.3g} requests/s; a replica sustains "
+            f"{capacity.requests_per_s:.3g} requests/s, {capacity.max_concurrent_requests} at once, within the latency "
+            f"requirement (80% of measured runs within x{low:.2g} to x{high:.2g}), planned at "
+            f"{workload.costs.peak_load_frac:.0%}; {held} to an instance; {bought} {what}"
         )
+
+
+def _precision_name(model: OpenModel, precision: Precision) -> str:
+    """The precision; where the published weights already have fewer bits, they stay and only the arithmetic differs."""
+    return f"native-{precision.name}" if model.native_weight_bits < precision.weight_bits else precision.name
 
 
 def _one_capacity(requests_per_s: Floats, workload: Workload) -> Ints:

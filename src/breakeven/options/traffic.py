@@ -55,6 +55,13 @@ def sizing_assumptions(workload: Workload) -> tuple[Assumption, ...]:
     """What the sizing of owned capacity rests on."""
     return (
         Assumption(
+            name="tokens_of_every_model",
+            value="as stated",
+            unit="input and output tokens of a request, whatever the model",
+            basis="assumed",
+            source="tokenizers differ by some 10-20%, and reasoning models write more",
+        ),
+        Assumption(
             name="peak_load_frac",
             value=workload.costs.peak_load_frac,
             unit="of a replica's sustainable rate, planned for in the busiest minute",
