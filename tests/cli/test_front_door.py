@@ -73,6 +73,14 @@ def test_every_door_opens_on_a_command_with_help(name: str) -> None:
     assert command.help
 
 
+@pytest.mark.parametrize("arguments", [[], ["catalog"]])
+def test_a_group_alone_shows_its_help(run: Typed, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: breakeven")
+    assert "error:" not in result.stderr
+
+
 def test_version_is_the_package_version(run: Typed) -> None:
     assert run("--version").stdout.startswith("breakeven 0.")
 

@@ -33,6 +33,9 @@ def report(error: Exception) -> int:
             return error.exit_code
         case click.exceptions.Abort():
             return INTERRUPTED
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         case click.UsageError():
             _print(_lower_first(error.format_message()), None, _help_hint(error))
             return error.exit_code

@@ -92,7 +92,7 @@ def _section(explained: Explained) -> Section:
     columns = (
         left("Line", wraps=True),
         right("Quantity a month"),
-        left("Unit"),
+        left("Unit", wraps=True),
         right("Unit price"),
         right("Amount"),
         left("Basis"),

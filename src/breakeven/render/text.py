@@ -45,7 +45,7 @@ PLAIN = TextStyle()
 
 def render(document: Document, style: TextStyle = PLAIN) -> str:
     """The document as text, ending in a newline."""
-    blocks = [style.bold(printable(document.title)), *_paragraphs(document.headline, style)]
+    blocks = [style.bold(_wrapped(document.title, style.width)), *_paragraphs(document.headline, style)]
     lines = ["\n".join(blocks)]
     lines += ["\n".join(_section_lines(section, style)) for section in document.sections]
     return "\n\n".join(lines) + "\n"
@@ -61,7 +61,7 @@ def printable(text: str) -> str:
 
 
 def _section_lines(section: Section, style: TextStyle) -> Iterator[str]:
-    yield style.bold(printable(section.title))
+    yield style.bold(_wrapped(section.title, style.width))
     yield from _paragraphs(section.sentences, style)
     for point in section.points:
         yield _wrapped(point, style.width, first="  - ", rest="    ")
