@@ -256,3 +256,19 @@ def test_labels_name_processing_and_hours() -> None:
     hours = (HourWindow(start=time(1), end=time(4)),)
     assert replace(CARD, processing="batch").label == "maker/model (batch)"
     assert replace(CARD, hours_utc=hours).label == "maker/model (01:00-04:00 UTC)"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"input_tokens": -1},
+        {"input_tokens": 1.5},
+        {"input_tokens": True},
+        {"input_tokens": 10, "cache_read_tokens": 11},
+        {"input_tokens": 10, "cache_read_tokens": 5, "cache_write_5m_tokens": 5, "cache_write_1h_tokens": 1},
+        {"output_tokens": 1, "reasoning_tokens": 2},
+    ],
+)
+def test_usage_that_contradicts_itself_is_refused(counts: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        Usage(**counts)
