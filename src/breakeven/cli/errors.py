@@ -30,21 +30,31 @@ def report(error: Exception) -> int:
     match error:
         case BreakevenError():
             _print(error.message, error.cause, error.hint)
-            return error.exit_code
-        case click.exceptions.Abort():
-            return INTERRUPTED
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
-            return error.exit_code
         case click.UsageError():
             _print(_lower_first(error.format_message()), None, _help_hint(error))
-            return error.exit_code
         case click.ClickException():
             _print(_lower_first(error.format_message()), None, None)
+        case click.exceptions.Abort() | BrokenPipeError():
+            pass
+        case _:
+            _report_fault(error)
+    return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    """What a script reads: the class's own code, or that of a signal, or that of a fault."""
+    match error:
+        case BreakevenError():
+            return error.exit_code
+        case click.ClickException():
             return 2
+        case click.exceptions.Abort():
+            return INTERRUPTED
         case BrokenPipeError():
             return BROKEN_PIPE
-    return _report_fault(error)
+    return INTERNAL
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str:
@@ -60,7 +70,7 @@ def nearest_names(name: str, known: Iterable[str]) -> str:
     return f": did you mean {' or '.join(near)}?" if near else f": there are {', '.join(names)}"
 
 
-def _report_fault(error: Exception) -> int:
+def _report_fault(error: Exception) -> None:
     """A fault of ours: one error in the usual form; the traceback only where it was asked for."""
     if os.environ.get("BREAKEVEN_DEBUG") == "1":
         traceback.print_exception(error, file=sys.stderr)
@@ -71,7 +81,6 @@ def _report_fault(error: Exception) -> int:
         f"a fault in Breakeven, in {frame.name} at {Path(frame.filename).name}:{frame.lineno}",
         f"set BREAKEVEN_DEBUG=1, run the same command again and send what it prints to {_ISSUES}",
     )
-    return INTERNAL
 
 
 def _print(message: str, cause: str | None, hint: str | None) -> None:
