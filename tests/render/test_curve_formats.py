@@ -91,7 +91,7 @@ def test_the_table_has_a_row_a_decade_and_today() -> None:
 def test_the_page_draws_the_chart_beside_its_table() -> None:
     page = render_curve(REPORT, "html")
     assert page.count("<svg") == page.count("<table") == 1
-    assert "cheapest option changes at 1,500,000 requests a day" in page
+    assert "the cheapest changes at 1,500,000 requests a day" in page
 
 
 def test_an_unknown_format_names_the_known_ones() -> None:

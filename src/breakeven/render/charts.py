@@ -40,14 +40,14 @@ def cost_against_volume(points: Sequence[Mark], zones: Iterable[Zone], requests_
     drawn = [point for point in points if point.x > 0 and point.usd_per_month > 0]
     least, most = _ends([point.x for point in drawn])
     flips = [zone.from_requests_per_day for zone in zones if least < zone.from_requests_per_day < most]
-    rules = [{"x": flip, "what": f"cheapest option changes at {flip:,} requests a day"} for flip in flips]
+    rules = [{"x": flip, "what": f"the cheapest changes at {flip:,} requests a day"} for flip in flips]
     today = [{"x": requests_per_day, "what": f"today: {requests_per_day:,} requests a day"}]
     layers = [_lines(drawn), _rule(rules, dash=[3, 3], stroke_width=1), _rule(today, dash=[1, 0], stroke_width=2)]
     return Chart(
         title="Cost against volume",
         description=(
             "Monthly cost in US dollars by requests a day, one line an option, both axes logarithmic. "
-            f"The solid rule is today's volume; {len(flips)} dashed rules mark where the cheapest option changes."
+            f"The solid rule is today's volume; {len(flips)} dashed rules mark where the cheapest of them changes."
         ),
         spec=_spec({"layer": [*layers, _rule_label(today, "today")]}),
     )
@@ -63,6 +63,7 @@ def cost_against_latency(points: Sequence[Mark]) -> Chart:
             "type": "quantitative",
             "title": "seconds to a whole average answer",
             "scale": {"zero": True, "nice": True},
+            "axis": {"tickCount": 10},
         },
         "y": _log_axis("usd_per_month", "US dollars a month", [point.usd_per_month for point in points], nice=True),
     }
@@ -150,7 +151,7 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 def _colours(names: Sequence[str], *, field: str) -> dict[str, Any]:
     colours = [PALETTE[place % len(PALETTE)] for place in range(len(names))]
-    legend = {"title": None, "orient": "bottom", "columns": 2, "labelLimit": 340, "symbolStrokeWidth": 2.5}
+    legend = {"title": None, "orient": "bottom", "columns": 1, "labelLimit": 680, "symbolStrokeWidth": 2.5}
     return {"field": field, "type": "nominal", "scale": {"domain": list(names), "range": colours}, "legend": legend}
 
 

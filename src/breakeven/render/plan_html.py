@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from breakeven.options.option import Option
-from breakeven.plan.curve_report import CurvePoint, CurveReport
+from breakeven.plan.curve_report import CurvePoint, CurveReport, curve_report
 from breakeven.plan.plan import Plan
 from breakeven.render import html
 from breakeven.render.curve import curve_section
@@ -38,7 +38,10 @@ def _chart_sections(plan: Plan) -> Iterator[Section]:
 
 
 def volume_report(plan: Plan) -> CurveReport:
-    """The curves of the leading options, three decades of volume below and above today's."""
+    """The curves of the leading options, three decades of volume below and above today's, and their own crossings.
+
+    The plan's break-even zones may name options that are not drawn, so a rule at one of them would cross nothing.
+    """
     options = leading_options(plan)
     return CurveReport(
         workload=plan.workload,
@@ -50,7 +53,7 @@ def volume_report(plan: Plan) -> CurveReport:
             )
             for volume in chart_volumes(plan.workload.requests_per_day)
         ),
-        crossings=plan.breakeven,
+        crossings=curve_report(plan.workload, options).crossings,
     )
 
 
