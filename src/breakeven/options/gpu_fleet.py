@@ -163,7 +163,8 @@ class GpuFleets:
         model = grid.models[grid.replica_model[replica]]
         precision = _precision_name(model, grid.precisions[grid.replica_precision[replica]])
         width = grid.replica_tensor_parallel[replica]
-        return f"{model.name} {precision} tp{width} on {offer.provider}/{offer.instance}@{offer.region} {purchase.terms.option}"
+        where = f"{offer.provider}/{offer.instance}@{offer.region}"
+        return f"{model.name} {precision} tp{width} on {where} {purchase.terms.option}"
 
     def _at(self, row: int) -> tuple[int, Purchase]:
         return int(self._grid.replica[row]), self._grid.purchases[int(self._grid.purchase[row])]
