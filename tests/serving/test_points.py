@@ -56,7 +56,8 @@ def test_both_names_of_a_gpu_and_of_a_model_mean_the_same(tmp_path: Path) -> Non
 
 def test_no_concurrency_means_all_at_once_and_an_unknown_engine_is_answered(tmp_path: Path) -> None:
     offline = "H100-SXM,1,1,Llama-3.1-8B,fp8,someone's engine 3,1000,1000,,"
-    (found,) = answers(tmp_path, offline)
+    found, written_by_pandas = answers(tmp_path, offline, offline.replace("1000,,", "1000,nan,nan"))
+    assert found.output_tokens_per_s_total == written_by_pandas.output_tokens_per_s_total
     assert found.output_tokens_per_s_total is not None
     assert found.output_tokens_per_s_total > 5_000
     assert found.ttft_ms is None
@@ -64,17 +65,19 @@ def test_no_concurrency_means_all_at_once_and_an_unknown_engine_is_answered(tmp_
 
 
 def test_spare_gpus_are_pipeline_stages_and_notes_carry_attention_replicas(tmp_path: Path) -> None:
-    one, staged, replicas, odd = answers(
+    one, staged, replicas, inside, odd = answers(
         tmp_path,
         "H100-SXM,2,2,Llama-3.1-70B,fp8,trtllm,1000,1000,,",
         "H100-SXM,4,2,Llama-3.1-70B,fp8,trtllm,1000,1000,,",
         "h200_sxm,8,1,deepseek-ai/DeepSeek-R1,fp8,sglang,1024,1024,64,agg; dp=8; moe_tp=1.0; moe_ep=8.0",
+        "h200_sxm,8,8,deepseek-ai/DeepSeek-R1,fp8,sglang,1024,1024,64,dp=8",
         "H100-SXM,3,2,Llama-3.1-70B,fp8,trtllm,1000,1000,,",
     )
     assert one.output_tokens_per_s_total is not None
     assert staged.output_tokens_per_s_total is not None
     assert staged.output_tokens_per_s_total > 1.3 * one.output_tokens_per_s_total
     assert not replicas.refused
+    assert inside.output_tokens_per_s_total == replicas.output_tokens_per_s_total
     assert odd.refused == "n_gpus is not a multiple of tp x dp"
 
 

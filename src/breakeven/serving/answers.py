@@ -108,7 +108,7 @@ def _placed(known: Sequence[tuple[Point, OpenModel, Accelerator, Precision]]) ->
         model=np.array([model_at[m.name] for _, m, _, _ in known]),
         accelerator=np.array([gpu_at[a.name] for _, _, a, _ in known]),
         precision=np.array([precision_at[p.name] for _, _, _, p in known]),
-        tensor_parallel=_floats([p.tensor_parallel for p in points]),
+        tensor_parallel=_floats([p.replica_tensor_parallel for p in points]),
         pipeline_stages=np.maximum(_floats([p.pipeline_stages for p in points]), 1.0),
         data_parallel=_floats([p.data_parallel for p in points]),
     )

@@ -15,7 +15,8 @@ from breakeven.errors import InputError
 REQUIRED: Final = ("gpu", "n_gpus", "tp", "model", "precision", "engine", "isl", "osl")
 """Columns that a points file must have; ``concurrency`` and ``notes`` are optional, others are ignored."""
 
-UNKNOWN_PRECISION: Final = frozenset({"", "nan", "none", "null"})
+UNSTATED: Final = frozenset({"", "nan", "none", "null"})
+"""What tables write in a cell that has no value."""
 MEASURED: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms")
 """Columns with results; only fitting and error measurement look at them."""
 
@@ -28,7 +29,8 @@ _MOST_ROWS: Final = 1_000_000
 class Point:
     """One row. ``concurrency`` is None where all requests are there at once; ``precision`` is empty where unstated.
 
-    GPUs beyond ``tensor_parallel`` x ``data_parallel`` are pipeline stages.
+    GPUs beyond ``tensor_parallel`` x ``data_parallel`` are pipeline stages. Where there are fewer, the attention
+    replicas lie inside the tensor-parallel group, as SGLang counts them.
     """
 
     line: int
@@ -45,9 +47,15 @@ class Point:
     measured: Mapping[str, float]
 
     @property
+    def replica_tensor_parallel(self) -> int:
+        """GPUs of one attention replica."""
+        inside = self.tensor_parallel * self.data_parallel > self.gpus
+        return max(self.gpus // self.data_parallel, 1) if inside else self.tensor_parallel
+
+    @property
     def pipeline_stages(self) -> int:
         """Stages the layers are spread over; 0 where the GPU count does not divide."""
-        group = self.tensor_parallel * self.data_parallel
+        group = self.replica_tensor_parallel * self.data_parallel
         return self.gpus // group if self.gpus % group == 0 else 0
 
 
@@ -145,8 +153,7 @@ def _whole_rows(path: Path, reader: csv.DictReader[str], needed: Sequence[str]) 
 
 
 def _point(path: Path, line: int, row: Cells) -> Point:
-    precision = (row["precision"] or "").strip()
-    concurrency = (row.get("concurrency") or "").strip()
+    precision, concurrency = _stated(row["precision"]), _stated(row.get("concurrency"))
     return Point(
         line=line,
         gpu=required_text(path, line, row, "gpu"),
@@ -154,13 +161,18 @@ def _point(path: Path, line: int, row: Cells) -> Point:
         tensor_parallel=_count(path, line, row, "tp"),
         data_parallel=_data_parallel(row.get("notes") or ""),
         model=required_text(path, line, row, "model"),
-        precision="" if precision.casefold() in UNKNOWN_PRECISION else precision,
+        precision=precision,
         engine=(row["engine"] or "").strip(),
         input_tokens=number(path, line, row, "isl"),
         output_tokens=number(path, line, row, "osl"),
         concurrency=number(path, line, row, "concurrency") if concurrency else None,
         measured={name: value for name in MEASURED if (value := measured_number(row.get(name)))},
     )
+
+
+def _stated(cell: str | None) -> str:
+    text = (cell or "").strip()
+    return "" if text.casefold() in UNSTATED else text
 
 
 def _count(path: Path, line: int, row: Cells, column: str) -> int:
