@@ -103,7 +103,8 @@ def main() -> None:
     for each in serving_classes().values():
         kept = each.throughput
         print(
-            f"{each.name}: models left out of the fit: median {kept.median_error_frac:.1%}, p90 {kept.p90_error_frac:.1%}; "
+            f"{each.name}: models left out of the fit: "
+            f"median {kept.median_error_frac:.1%}, p90 {kept.p90_error_frac:.1%}; "
             f"band x {kept.low_factor:.2f} to {kept.high_factor:.2f} held {kept.coverage_frac:.0%}"
         )
     rows, seconds = catalogue_seconds()
