@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakeven.catalog.hosted import find_card, hosted_cards, matching_cards
@@ -140,6 +140,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | 
 keys = st.sampled_from([*PRICE, *UNIT, "valid_from", "processing", "min_units", "x"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["prices", "provisioned"]), scalars | st.lists(st.dictionaries(keys, scalars))))
 def test_any_table_is_read_or_refused(tables: dict[str, Any]) -> None:
     try:

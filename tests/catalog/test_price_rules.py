@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakeven.catalog.price_card import HourWindow, PriceCard, PriceRates
@@ -94,6 +94,7 @@ def test_a_price_is_the_sum_of_its_lines() -> None:
     assert priced.nano_usd == 3_120_000
 
 
+@settings(deadline=None)
 @given(cards, usages())
 def test_tokens_are_neither_lost_nor_priced_twice(card: PriceCard, usage: Usage) -> None:
     try:
@@ -106,6 +107,7 @@ def test_tokens_are_neither_lost_nor_priced_twice(card: PriceCard, usage: Usage)
     assert abs(exact * 10**9 - priced.nano_usd) <= Fraction(1, 2)
 
 
+@settings(deadline=None)
 @given(cards, usages(most=200))
 def test_more_tokens_in_one_tier_never_cost_less(card: PriceCard, usage: Usage) -> None:
     more = replace(usage, input_tokens=usage.input_tokens + 100, output_tokens=usage.output_tokens + 100)
@@ -188,6 +190,7 @@ def test_a_fee_a_request_is_a_line_even_without_tokens() -> None:
     assert priced.usd == Decimal("0.012")
 
 
+@settings(deadline=None)
 @given(
     cards, st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 3_000), st.floats(0, 1)), min_size=1, max_size=30)
 )
@@ -204,6 +207,18 @@ def test_the_mean_over_columns_is_the_mean_over_rows(card: PriceCard, rows: list
     exact = sum(Fraction(line.usd) for usage in usages for line in price(card, usage).lines)
     assert mean_usd_per_request(card, totals) == exact / len(usages)
     assert sum(line.usd_per_request for line in mean_lines(card, totals)) == exact / len(usages)
+
+
+def test_columns_put_the_threshold_itself_into_the_lower_tier() -> None:
+    ones = np.array([1, 1, 1], dtype=np.int64)
+    totals = TokenTotals.of(np.array([200_001, 0, 200_000], dtype=np.int64), ones)
+    lines = [(line.kind, line.above_input_tokens, line.quantity_per_request) for line in mean_lines(TIERED, totals)]
+    assert lines == [
+        ("input", 0, Fraction(200_000, 3)),
+        ("output", 0, Fraction(2, 3)),
+        ("input", 200_000, Fraction(200_001, 3)),
+        ("output", 200_000, Fraction(1, 3)),
+    ]
 
 
 def test_columns_that_cannot_be_meant_are_refused() -> None:
