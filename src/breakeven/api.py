@@ -65,7 +65,7 @@ def plan(
         reference=wanted[-1] if reference else None,
         show=wanted,
         top=top,
-        assumptions=sizing_assumptions(asked),
+        assumptions=sizing_assumptions(),
     )
 
 

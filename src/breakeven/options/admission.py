@@ -72,7 +72,7 @@ def model_quality(model: str) -> Quality:
         tier=found.tier,
         score=float(found.score),
         benchmark=found.benchmark,
-        source=f"{found.source}, {found.published_on}",
+        source=f"{found.source}, {found.published_on}" + (f"; {found.note}" if found.note else ""),
     )
 
 

@@ -51,8 +51,8 @@ def _whole(requests_per_day: Floats) -> Ints:
     return np.floor(np.minimum(finite, _MOST_REQUESTS_PER_DAY)).astype(np.int64)
 
 
-def sizing_assumptions(workload: Workload) -> tuple[Assumption, ...]:
-    """What the sizing of owned capacity rests on."""
+def sizing_assumptions() -> tuple[Assumption, ...]:
+    """What every comparison rests on, beside the workload's own assumptions."""
     return (
         Assumption(
             name="tokens_of_every_model",
@@ -60,13 +60,6 @@ def sizing_assumptions(workload: Workload) -> tuple[Assumption, ...]:
             unit="input and output tokens of a request, whatever the model",
             basis="assumed",
             source="tokenizers differ by some 10-20%, and reasoning models write more",
-        ),
-        Assumption(
-            name="peak_load_frac",
-            value=workload.costs.peak_load_frac,
-            unit="of a replica's sustainable rate, planned for in the busiest minute",
-            basis="assumed",
-            source="0.70-0.81 met p99 TTFT 2 s and TPOT 0.1 s on the Azure 2023 conversation trace in simulation",
         ),
         Assumption(
             name="streamed_token_bytes",

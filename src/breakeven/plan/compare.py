@@ -23,6 +23,17 @@ from breakeven.workload.workload import Workload
 
 MONTHS_AHEAD = 6
 _EXAMPLES = 3
+_WAYS_OUT = (
+    ("data residency", "compare what you run yourself: --candidates gpu,edge, or drop --data-residency"),
+    ("weights do not fit", "name a smaller model, or leave --candidates out to compare the whole catalogue"),
+    ("context window", "name a model with a longer context, or leave --candidates out"),
+    ("TTFT", "allow a longer first token: --ttft 5"),
+    ("TPOT", "allow slower tokens: --tpot 0.2"),
+    ("commitment", "allow a longer reservation: --max-commitment-months 36"),
+    ("spot", "admit spot capacity: --allow-spot"),
+    ("unrated", "name the models to compare them unrated: --candidates MODEL"),
+    ("quality tier", "ask for less: --min-quality basic"),
+)
 _NEAR_MISSES = 3
 
 
@@ -157,7 +168,10 @@ def _nothing_fits(market: Market) -> NothingFits:
     return NothingFits(
         f"nothing fits: none of {len(market):,} options meets the requirements",
         cause=reasons,
-        hint="relax a requirement, such as --min-quality basic, --ttft 5, --tpot 0.2 or data_residency = false",
+        hint=next(
+            (hint for r in rejections for word, hint in _WAYS_OUT if word in r.reason),
+            "leave --candidates out to compare the whole catalogue",
+        ),
     )
 
 

@@ -13,6 +13,8 @@ from breakeven.errors import UnknownName
 from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.option import Candidates, Option
 
+_MOST_COMPARED = 3_000
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -73,7 +75,10 @@ class Market:
         labels = [self.label(row) for row in range(len(self))]
         if label in labels:
             return labels.index(label)
-        near = get_close_matches(label, labels[:: max(1, len(labels) // 5_000)], n=3, cutoff=0.3)
+        # Hundreds of thousands of labels: compare with those of the same model, or else with the hosted ones.
+        model = label.partition(" ")[0].casefold()
+        alike = [one for one in labels if one.partition(" ")[0].casefold() == model]
+        near = get_close_matches(label, alike or labels[:_MOST_COMPARED], n=3, cutoff=0.3)
         raise UnknownName(
             f"no option is labelled {label!r}",
             cause="labels are printed in full by the plan, and in its JSON",
