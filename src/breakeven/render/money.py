@@ -46,12 +46,16 @@ def change_text(change_usd: Decimal) -> str:
 def percent_text(change_frac: Decimal | Fraction | float | None) -> str:
     """A signed change as whole percent, with one decimal below ten percent; no base is no percent.
 
-    >>> percent_text(Decimal("0.25")), percent_text(Decimal("-0.034")), percent_text(None)
-    ('+25%', '-3.4%', 'n/a')
+    All but everything is not everything: a fall that leaves something is never printed as -100%.
+
+    >>> percent_text(Decimal("0.25")), percent_text(Decimal("-0.034")), percent_text(None), percent_text(-0.9996)
+    ('+25%', '-3.4%', 'n/a', '-99.9%')
     """
     if change_frac is None:
         return "n/a"
     percent = float(change_frac) * 100
+    if -100 < percent < -99:
+        return f"{max(percent, -99.9):.1f}%"
     return f"{percent:+,.0f}%" if abs(percent) >= 10 else f"{percent:+.1f}%"
 
 
