@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a machine is says nothing about the code; where CI is set, hypothesis has its own such profile.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if "CI" not in os.environ:
+    settings.load_profile("house")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -19,7 +20,7 @@ from breakeven import units
 from breakeven.catalog import offers, pricing
 from breakeven.catalog.hosted import find_card
 from breakeven.catalog.precisions import precision
-from breakeven.catalog.tables import Row
+from breakeven.catalog.tables import Row, rows
 from breakeven.catalog.usage import Usage
 from breakeven.errors import CatalogError, UnknownName
 from conftest import REPOSITORY
@@ -149,7 +150,7 @@ class TestInstancePriceTimesGpuCount:
         row = offer_row("A100-80GB-SXM", "aws", "32.77", "20.90", accelerators=8)
         incomplete = {column: text for column, text in row.cells.items() if column != "accelerators_per_instance"}
         with pytest.raises(CatalogError, match="accelerators_per_instance"):
-            offers._offer(Row(file=row.file, line=row.line, cells=incomplete))
+            offers._offer(replace(row, cells=incomplete))
 
     def test_no_function_takes_a_price_by_the_hour_and_a_number_of_gpus(self) -> None:
         for module in sorted((REPOSITORY / "src").rglob("*.py")):
@@ -164,7 +165,9 @@ class TestInstancePriceTimesGpuCount:
 
 
 def offer_row(accelerator: str, provider: str, on_demand: str, reserved: str, *, accelerators: int) -> Row:
-    """The article's figures as a row of the catalogue's table."""
+    """The article's figures in a row of the catalogue's table; what it does not say is empty."""
+    table = REPOSITORY / "src/breakeven/catalog/data/gpu_offers.csv"
+    row = next(rows(table.name, table.read_text(encoding="utf-8")))
     cells = {
         "provider": provider,
         "instance": "article",
@@ -172,17 +175,13 @@ def offer_row(accelerator: str, provider: str, on_demand: str, reserved: str, *,
         "accelerator": accelerator,
         "accelerators_per_instance": str(accelerators),
         "on_demand_usd_per_h": on_demand,
-        "spot_min_usd_per_h": "",
-        "spot_max_usd_per_h": "",
         "reserved_1y_usd_per_h": reserved,
-        "reserved_3y_usd_per_h": "",
         "billing": "hour",
         "source": "article",
         "checked_on": "2026-11-24",
         "confidence": "seen",
-        "note": "",
     }
-    return Row(file="gpu_offers.csv", line=2, cells=cells)
+    return replace(row, cells=dict.fromkeys(row.cells, "") | cells)
 
 
 def multiplies_price_by_gpus(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
