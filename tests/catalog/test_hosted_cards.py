@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from breakeven.catalog import genai_source
-from breakeven.catalog.hosted import find_card, hosted_cards, maker_model_name, matching_cards
+from breakeven.catalog.hosted import find_card, find_cards, hosted_cards, maker_model_name, matching_cards
 from breakeven.catalog.pricing import price
 from breakeven.catalog.retirements import retirements
 from breakeven.catalog.usage import Usage
@@ -235,6 +235,13 @@ def test_every_card_is_found_by_its_own_name(step: int) -> None:
 def test_maker_names_join_providers() -> None:
     names = ["openrouter/meta-llama/llama-3.1-70b-instruct", "groq/llama-3.1-70b-versatile"]
     assert {maker_model_name(find_card(name, at=DAY)) for name in names} == {"llama-3.1-70b"}
+
+
+def test_a_printed_name_finds_its_cards() -> None:
+    assert find_card("openai/gpt-4o (batch)", at=DAY) == find_card("gpt-4o", processing="batch", at=DAY)
+    hours = find_cards("deepseek-flash", at=DAY)
+    assert [card.name for card in hours] == ["deepseek/deepseek-flash"] * 2
+    assert find_cards("gpt-4o", at=DAY) == (find_card("gpt-4o", at=DAY),)
 
 
 def test_matching_cards_have_every_word() -> None:

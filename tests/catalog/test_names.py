@@ -51,6 +51,13 @@ def test_other_words_make_another_model(suffix: str) -> None:
     assert not names.is_decoration(suffix)
 
 
+def test_a_printed_name_has_its_processing_in_parentheses() -> None:
+    known = ("standard", "batch")
+    assert names.split_processing("openai/gpt-4o (batch)", known) == ("openai/gpt-4o", "batch")
+    for whole in ("openai/gpt-4o", "a (b)", "batch)", " (", ""):
+        assert names.split_processing(whole, known) == (whole, None)
+
+
 def test_compact_dates_are_dashed_only_where_they_are_dates() -> None:
     assert names.with_dashed_date("gpt-5.2-20251211") == "gpt-5.2-2025-12-11"
     assert names.with_dashed_date("gpt-5.2-20259911") == "gpt-5.2-20259911"

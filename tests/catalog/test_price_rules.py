@@ -270,7 +270,8 @@ def test_labels_name_processing_and_hours() -> None:
     assert CARD.label == "maker/model"
     hours = (HourWindow(start=time(1), end=time(4)),)
     assert replace(CARD, processing="batch").label == "maker/model (batch)"
-    assert replace(CARD, hours_utc=hours).label == "maker/model (01:00-04:00 UTC)"
+    assert replace(CARD, processing="batch", hours_utc=hours).name == "maker/model (batch)"
+    assert replace(CARD, hours_utc=hours).label == "maker/model [01:00-04:00 UTC]"
 
 
 @pytest.mark.parametrize(

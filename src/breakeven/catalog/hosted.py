@@ -42,27 +42,57 @@ def find_card(
     at: date | datetime | None = None,
     config: PriceConfig | None = None,
 ) -> PriceCard:
-    """The card that prices ``model`` at a moment (default: now); a ``date`` is that whole UTC day.
-
-    ``model`` is an id, ``provider/id``, or an id as a cloud writes it; without a provider it means its maker's own
-    API. Prices under ``[[prices]]`` in the configuration win over the catalogue.
+    """The one card that prices ``model`` at a moment (default: now); see `find_cards`.
 
     Raises:
         UnknownName: no row has this model, provider or processing, or none yet at that moment.
         AmbiguousName: several providers offer it, sources disagree about an alias, or the price depends on the hour.
     """
     moment = datetime.now(UTC) if at is None else at
-    _require_processing(processing)
-    config = config or PriceConfig()
+    first, *others = find_cards(model, provider=provider, processing=processing, at=moment, config=config)
+    if others:
+        raise AmbiguousName(
+            f"the price of {first.name} depends on the hour of the day",
+            cause="; ".join(card.label for card in (first, *others)),
+            hint=_price_command(first.name, f"--at {_day(moment)}T{first.hours_utc[0].start:%H:%M}"),
+        )
+    return first
+
+
+def find_cards(
+    model: str,
+    *,
+    provider: str | None = None,
+    processing: str = "standard",
+    at: date | datetime,
+    config: PriceConfig | None = None,
+) -> tuple[PriceCard, ...]:
+    """The cards of ``model`` at a moment, or on a whole UTC day: one, or one for each price its hours have.
+
+    ``model`` is an id, ``provider/id``, an id as a cloud writes it, or any of these followed by the processing, as in
+    ``openai/gpt-4o (batch)``. Without a provider it means its maker's own API. Prices under ``[[prices]]`` in the
+    configuration win over the catalogue.
+
+    Raises:
+        UnknownName: no row has this model, provider or processing, or none yet at that moment.
+        AmbiguousName: several providers offer it, or sources disagree about an alias.
+    """
+    config, day = config or PriceConfig(), _day(at)
+    ref, tier = names.split_processing(model.strip(), PROCESSINGS)
+    tier = _require_processing(tier or processing)
     try:
-        card = _valid_card(find_model(model, provider), processing, moment)
+        cards = _valid_cards(find_model(ref, provider), tier, at)
     except UnknownName:
-        own = config.card_named(model.strip(), provider, processing, _day(moment))
+        own = config.card_named(ref, provider, tier, day)
         if own is None:
             raise
-        return own
-    negotiated = config.applied_to(card, _day(moment))
-    return with_retirement(overlay.with_other_source(card, model) if negotiated is card else negotiated, _day(moment))
+        return (own,)
+    return tuple(_as_of(card, config.applied_to(card, day), ref, day) for card in cards)
+
+
+def _as_of(card: PriceCard, negotiated: PriceCard, asked: str, day: date) -> PriceCard:
+    """The card with what is known about it on a day; a negotiated price needs no second source."""
+    return with_retirement(overlay.with_other_source(card, asked) if negotiated is card else negotiated, day)
 
 
 def matching_cards(
@@ -179,7 +209,7 @@ def _require_processing(name: str) -> str:
     return name
 
 
-def _valid_card(found: ModelMatch, processing: str, moment: date | datetime) -> PriceCard:
+def _valid_cards(found: ModelMatch, processing: str, moment: date | datetime) -> tuple[PriceCard, ...]:
     cards = _processed(found, processing)
     label = f"{found.provider}/{found.model}"
     if isinstance(moment, datetime):
@@ -193,14 +223,7 @@ def _valid_card(found: ModelMatch, processing: str, moment: date | datetime) -> 
             cause=f"the price list has one from {starts} on; the standard price is not put in its place",
             hint=_price_command(label, f"--processing {processing} --at {starts}"),
         )
-    if len(valid) > 1:
-        hours = "; ".join(card.label for card in valid)
-        raise AmbiguousName(
-            f"the price of {label} depends on the hour of the day",
-            cause=hours,
-            hint=_price_command(label, f"--at {_day(moment)}T{valid[0].hours_utc[0].start:%H:%M}"),
-        )
-    return _resold(valid[0], found)
+    return tuple(_resold(card, found) for card in valid)
 
 
 def _processed(found: ModelMatch, processing: str) -> tuple[PriceCard, ...]:

@@ -57,6 +57,12 @@ def provider_id(name: str, known: Iterable[str]) -> str | None:
     return wanted if wanted in set(known) else None
 
 
+def split_processing(name: str, known: Iterable[str]) -> tuple[str, str | None]:
+    """A printed name such as ``openai/gpt-4o (batch)`` as the model and its processing, None where it has none."""
+    model, parenthesis, rest = name.rpartition(" (")
+    return (model, rest[:-1]) if parenthesis and rest.endswith(")") and rest[:-1] in set(known) else (name, None)
+
+
 def is_bedrock_id(model: str) -> bool:
     """Whether a bare id has the vendor prefix that only Amazon Bedrock uses, such as ``us.anthropic.claude-...``."""
     return "/" not in model and _BEDROCK.match(model.lower()) is not None

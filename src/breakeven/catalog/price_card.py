@@ -88,12 +88,14 @@ class PriceCard:
     note: str = ""
 
     @property
+    def name(self) -> str:
+        """``provider/model``, then the processing unless standard: what is bought, whatever the hour."""
+        return f"{self.provider}/{self.model}" + ("" if self.processing == "standard" else f" ({self.processing})")
+
+    @property
     def label(self) -> str:
-        """``provider/model``, then the processing unless standard, then the hours unless all day."""
-        marks: list[str] = [] if self.processing == "standard" else [self.processing]
-        if self.hours_utc:
-            marks.append(" ".join(map(str, self.hours_utc)) + " UTC")
-        return f"{self.provider}/{self.model}" + (f" ({', '.join(marks)})" if marks else "")
+        """The name, then the hours unless all day: unique among the cards of a day."""
+        return self.name + (f" [{' '.join(map(str, self.hours_utc))} UTC]" if self.hours_utc else "")
 
     @property
     def is_free(self) -> bool:
