@@ -13,6 +13,9 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 if "CI" not in os.environ:
     settings.load_profile("house")
 
+# Prices as they are installed, whatever `breakeven catalog update` has stored on this machine.
+os.environ["BREAKEVEN_PRICE_LIST"] = os.devnull
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
