@@ -110,12 +110,12 @@ def _tables(workload: Workload, selection: Selection, day: date, config: Mapping
         tables.append(HostedApis(workload, cards, named=selection.named))
         if prices.provisioned:
             tables.append(ProvisionedApis(workload, prices.provisioned, named=selection.named))
-    if "gpu" in selection.kinds:
+    if "gpu" in selection.kinds and selection.has_open_models:
         tables += [
             GpuFleets.of(workload, billing=billing, models=selection.open_models, named=selection.named)
             for billing in ("hour", "second")
         ]
-    if "edge" in selection.kinds:
+    if "edge" in selection.kinds and selection.has_open_models:
         tables.append(EdgeDevices(workload, models=selection.open_models, named=selection.named))
     return tables
 

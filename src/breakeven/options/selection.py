@@ -28,6 +28,11 @@ class Selection:
         """Whether models were asked for by name, so that unrated ones are compared too."""
         return self.hosted is not None
 
+    @property
+    def has_open_models(self) -> bool:
+        """Whether there are weights to run on one's own hardware: all of the catalogue's, or some of the named ones."""
+        return self.open_models is None or bool(self.open_models)
+
     def admits(self, card: PriceCard) -> bool:
         """Whether a hosted price is among those asked for."""
         return self.hosted is None or (card.provider, card.model) in self.hosted

@@ -12,7 +12,7 @@ from breakeven import units
 from breakeven.catalog.evidence import Assumption
 from breakeven.errors import NothingFits
 from breakeven.options.option import Candidates, Option, OptionKind
-from breakeven.plan.breakeven import Pieces, cheapest_pieces
+from breakeven.plan.breakeven import MAX_REQUESTS_PER_DAY, Pieces, cheapest_pieces
 from breakeven.plan.decision_tree import decide
 from breakeven.plan.levers import levers
 from breakeven.plan.market import Contenders, Market
@@ -56,6 +56,12 @@ def compare(
         UnknownName: no candidate has a label of ``show``.
         NothingFits: no candidate is admissible; the cause counts the reasons.
     """
+    if not tables:
+        raise NothingFits(
+            "there is nothing to compare",
+            cause="no named model can be had in a named way: hosted models run at their provider only",
+            hint="name the model alone, or the way alone: --candidates gpt-4o, or --candidates edge",
+        )
     market = Market(tables, workload.requests_per_day)
     if not len(market.admissible):
         raise _nothing_fits(market)
@@ -178,13 +184,18 @@ def _nothing_fits(market: Market) -> NothingFits:
 def _months_ahead(
     workload: Workload, market: Market, contenders: Contenders, pieces: Pieces, chosen_row: int
 ) -> tuple[MonthAhead, ...]:
-    """The chosen option and the cheapest one at the volume of each month ahead; empty without growth."""
+    """The chosen option and the cheapest one at the volume of each month ahead; empty without growth.
+
+    It ends before the month whose volume is beyond those that were searched.
+    """
     if not workload.growth_per_month_frac:
         return ()
     curve = market.curve(chosen_row)
     months = []
     for month in range(1, MONTHS_AHEAD + 1):
         volume = requests_per_day_in_month(workload, month)
+        if volume > MAX_REQUESTS_PER_DAY:
+            break
         cheapest = int(contenders.rows[pieces.winner_at(volume)])
         months.append(
             MonthAhead(
