@@ -21,7 +21,8 @@ from breakeven.catalog.pricing import price
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError
 from breakeven.render.json import published_schema
-from breakeven.render.price_lists import CardList, render_cards, render_check, render_update
+from breakeven.render.price_checks import render_check, render_update
+from breakeven.render.price_lists import CardList, render_cards
 from breakeven.render.prices import render_price
 
 DAY = date(2026, 11, 24)

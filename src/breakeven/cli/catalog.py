@@ -57,7 +57,7 @@ def check(
 ) -> None:
     """Hold the price sources against each other, and list the rows checked more than 180 days ago."""
     from breakeven.catalog import price_check
-    from breakeven.render.price_lists import render_check
+    from breakeven.render.price_checks import render_check
 
     report = price_check.check(_day(moment))
     write_output(render_check(report, output_format, text_style(out)), out)
@@ -70,7 +70,7 @@ def check(
 def update(output_format: str, out: Path | None) -> None:
     """Fetch the current price list from its publisher and keep it; exit with 3 where there is no network."""
     from breakeven.catalog import price_update
-    from breakeven.render.price_lists import render_update
+    from breakeven.render.price_checks import render_update
 
     write_output(render_update(price_update.update(), output_format, text_style(out)), out)
 
