@@ -15,9 +15,6 @@ from breakeven.render.csv import text_cell
 from breakeven.render.document import Document, Row, Section, Table, left, right
 from breakeven.render.money import decimal_text, price_text
 
-LIST_FORMATS = ("text", "json", "csv")
-"""Formats of the ``catalog`` commands."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardList:
