@@ -24,6 +24,7 @@ from breakeven.cli import main as front_door
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REFERENCE = REPOSITORY / "docs/reference/cli.md"
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "120", "PYTHONUTF8": "1", "BREAKEVEN_PRICE_LIST": os.devnull}
 OUTPUT = re.compile(r"(<!-- output: (?P<command>breakeven .*?) -->\n).*?(<!-- /output -->)", re.DOTALL)
 
 
@@ -56,13 +57,13 @@ def with_output(match: re.Match[str]) -> str:
 
 
 def printed(command: str) -> str:
-    """What a command prints from the repository's root, without colour, in any environment."""
+    """What a command prints from the repository's root without colour, whatever its user has configured or updated."""
     program, *arguments = shlex.split(command)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BREAKEVEN_")}
     result = subprocess.run(
-        [Path(sys.executable).with_name(program), *arguments],
+        [Path(sys.executable).with_name(program), "--config", os.devnull, *arguments],
         cwd=REPOSITORY,
-        env={**clean, "NO_COLOR": "1", "COLUMNS": "120", "PYTHONUTF8": "1"},
+        env={**clean, **PLAIN},
         capture_output=True,
         text=True,
         check=False,
