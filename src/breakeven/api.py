@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from breakeven.catalog.hosted import find_card, hosted_cards
-from breakeven.catalog.negotiated import read_price_config
-from breakeven.catalog.price_card import Processing
+from breakeven.catalog.hosted import find_card, find_cards, hosted_cards
+from breakeven.catalog.negotiated import PriceConfig, read_price_config
+from breakeven.catalog.price_card import PriceCard, Processing
 from breakeven.catalog.pricing import PricedUsage
 from breakeven.catalog.pricing import price as price_usage
 from breakeven.catalog.usage import Usage
@@ -56,11 +56,12 @@ def plan(
     """
     asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
     day = at or datetime.now(UTC).date()
-    tables = _tables(asked, select(candidates, day), day, config or {})
-    wanted = [*show] + ([_reference_label(reference, day)] if reference else [])
+    prices = read_price_config(config or {})
+    compared_with = find_cards(reference, at=day, config=prices) if reference else ()
+    wanted = [*show, *{card.name for card in compared_with}]
     return compare(
         asked,
-        tables,
+        _tables(asked, select(candidates, day, prices), day, prices, compared_with),
         priced_on=day,
         reference=wanted[-1] if reference else None,
         show=wanted,
@@ -88,9 +89,11 @@ def price(
     model: str,
     usage: Usage,
     *,
+    provider: str | None = None,
     processing: Processing = "standard",
     at: date | datetime | None = None,
     requests: int = 1,
+    config: Mapping[str, Any] | None = None,
 ) -> PricedUsage:
     """What a request with this usage costs on a hosted model, exact to the nano-dollar.
 
@@ -98,28 +101,28 @@ def price(
         UnknownName: no such model, or no such processing tier for it.
         AmbiguousName: several providers sell a model under this name.
     """
-    return price_usage(find_card(model, processing=processing, at=at), usage, requests=requests)
+    prices = read_price_config(config or {})
+    card = find_card(model, provider=provider, processing=processing, at=at, config=prices)
+    return price_usage(card, usage, requests=requests)
 
 
-def _tables(workload: Workload, selection: Selection, day: date, config: Mapping[str, Any]) -> list[Candidates]:
+def _tables(
+    workload: Workload, selection: Selection, day: date, prices: PriceConfig, compared_with: Sequence[PriceCard]
+) -> list[Candidates]:
     """The candidate tables of the selected kinds, in the order in which equal costs are decided."""
     tables: list[Candidates] = []
-    if "api" in selection.kinds:
-        prices = read_price_config(config)
-        cards = [card for card in prices.applied(hosted_cards(day), day) if selection.admits(card)]
-        tables.append(HostedApis(workload, cards, named=selection.named))
-        if prices.provisioned:
-            tables.append(ProvisionedApis(workload, prices.provisioned, named=selection.named))
-    if "gpu" in selection.kinds and selection.has_open_models:
+    if "api" in selection.kinds or compared_with:
+        asked = selection.among(prices.applied(hosted_cards(day), day)) if "api" in selection.kinds else []
+        further = [card for card in compared_with if card not in asked]
+        tables.append(HostedApis(workload, [*asked, *further], named=selection.named))
+    contracts = [c for c in prices.provisioned if not selection.named or c.label in selection.contracts]
+    if "api" in selection.kinds and contracts:
+        tables.append(ProvisionedApis(workload, contracts, named=selection.named))
+    if "gpu" in selection.kinds and selection.open_models != ():
         tables += [
             GpuFleets.of(workload, billing=billing, models=selection.open_models, named=selection.named)
             for billing in ("hour", "second")
         ]
-    if "edge" in selection.kinds and selection.has_open_models:
+    if "edge" in selection.kinds and selection.open_models != ():
         tables.append(EdgeDevices(workload, models=selection.open_models, named=selection.named))
     return tables
-
-
-def _reference_label(reference: str, day: date) -> str:
-    """The label of the hosted model that a user names as the bill to compare with."""
-    return find_card(reference, at=day).label

@@ -22,6 +22,20 @@ curve = st.builds(
     unit_usd_per_month=money,
     unit_requests_per_day=capacities,
     min_units=st.integers(0, 5),
+) | st.builds(
+    lambda capacity, first, **costs: CostCurve(
+        unit_requests_per_day=(capacity,),
+        pooled_requests_per_day=tuple(
+            sorted(
+                [*(min(carried, (k + 1) * capacity) for k, carried in enumerate(first)), (len(first) + 1) * capacity]
+            )
+        ),
+        **costs,
+    ),
+    capacity=st.integers(1, 60),
+    first=st.lists(st.integers(1, 300), min_size=1, max_size=4).filter(lambda first: first == sorted(first)),
+    fixed_usd_per_month=money,
+    unit_usd_per_month=money,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +26,9 @@ class CostCurve:
     whole (an instance, a device, a provisioned-throughput unit) and ``unit_requests_per_day`` the daily volume that one
     of them carries, rounded down to a whole request. An always-on fleet has one entry. A fleet that is billed by the
     hour it is up has 24, one for each hour of the day, and ``unit_usd_per_month`` is then one hour of every day.
-    ``min_units`` is the smallest purchase.
+    ``min_units`` is the smallest purchase. Units that share a queue carry more together than apart:
+    ``pooled_requests_per_day`` is what the first, the first two, ... units carry together: k of them at most k times
+    the one entry of ``unit_requests_per_day``, all of them exactly that. Beyond those each unit carries that entry.
     """
 
     fixed_usd_per_month: Fraction = Fraction(0)
@@ -33,9 +36,12 @@ class CostCurve:
     unit_usd_per_month: Fraction = Fraction(0)
     unit_requests_per_day: tuple[int, ...] = ()
     min_units: int = 0
+    pooled_requests_per_day: tuple[int, ...] = ()
 
     def units(self, requests_per_day: int) -> int:
         """Units bought at this volume (unit-hours of a day for a fleet billed by the hour)."""
+        if self.pooled_requests_per_day and requests_per_day <= self.pooled_requests_per_day[-1]:
+            return max(self.min_units, bisect_left(self.pooled_requests_per_day, requests_per_day) + 1)
         return max(self.min_units, sum(-(-requests_per_day // capacity) for capacity in self.unit_requests_per_day))
 
     def usd_per_month(self, requests_per_day: int) -> Fraction:
@@ -51,7 +57,8 @@ class CostCurve:
 class CurveColumns:
     """Many cost curves as float64 columns of shape (n,), for screening; ``CostCurve`` gives the exact value.
 
-    ``unit_requests_per_day`` is an int64 array of shape (n, g): g capacities to a curve, as in ``CostCurve``.
+    ``unit_requests_per_day`` is an int64 array of shape (n, g): g capacities to a curve, as in ``CostCurve``;
+    ``pooled_requests_per_day`` one of shape (n, k), all 0 for curves without pooling.
     """
 
     fixed_usd_per_month: Floats
@@ -59,6 +66,7 @@ class CurveColumns:
     unit_usd_per_month: Floats
     unit_requests_per_day: Ints
     min_units: Ints
+    pooled_requests_per_day: Ints
 
     @classmethod
     def of(cls, curves: tuple[CostCurve, ...]) -> CurveColumns:
@@ -71,6 +79,7 @@ class CurveColumns:
                     unit_usd_per_month=np.array([float(curve.unit_usd_per_month)]),
                     unit_requests_per_day=np.array([curve.unit_requests_per_day], dtype=np.int64),
                     min_units=np.array([curve.min_units]),
+                    pooled_requests_per_day=np.array([curve.pooled_requests_per_day], dtype=np.int64),
                 )
                 for curve in curves
             ]
@@ -95,6 +104,7 @@ class CurveColumns:
             min_units=np.concatenate(
                 [p.min_units + np.where(p.min_units > 0, width - p.unit_requests_per_day.shape[1], 0) for p in parts]
             ),
+            pooled_requests_per_day=_stacked_pools(parts),
         )
 
     def __len__(self) -> int:
@@ -108,11 +118,35 @@ class CurveColumns:
             unit_usd_per_month=self.unit_usd_per_month[rows],
             unit_requests_per_day=self.unit_requests_per_day[rows],
             min_units=self.min_units[rows],
+            pooled_requests_per_day=self.pooled_requests_per_day[rows],
         )
+
+    @property
+    def padding(self) -> Ints:
+        """Capacities of a row that stand for nothing and count as one unit each, shape (n,)."""
+        padding: Ints = (self.unit_requests_per_day[:, 1:] == UNBOUNDED_REQUESTS_PER_DAY).sum(axis=1)
+        return padding
+
+    @property
+    def most_units_above_share(self) -> Floats:
+        """How far the number of units can lie above ``v / capacity``, shape (n,)."""
+        pooled = self.pooled_requests_per_day
+        above = np.full(len(self), float(self.unit_requests_per_day.shape[1]))
+        if pooled.shape[1]:
+            # One request above what k units carry, k + 1 are bought.
+            carried = np.concatenate([np.zeros((len(self), 1)), pooled[:, :-1]], axis=1)
+            early = np.arange(1, pooled.shape[1] + 1) - carried / self.unit_requests_per_day[:, :1]
+            above = np.maximum(above, np.where(pooled[:, -1] > 0, early.max(axis=1) + self.padding, 0.0))
+        most: Floats = above + self.min_units
+        return most
 
     def units(self, requests_per_day: int) -> Ints:
         """Units bought by each curve at one volume, shape (n,)."""
         units: Ints = (-(-requests_per_day // self.unit_requests_per_day)).sum(axis=1)
+        pooled = self.pooled_requests_per_day
+        if pooled.shape[1]:
+            few = (pooled < requests_per_day).sum(axis=1) + 1 + self.padding
+            units = np.where(requests_per_day <= pooled[:, -1], few, units)
         return np.maximum(units, self.min_units)
 
     def line_at(self, requests_per_day: int, units: Floats | Ints) -> Floats:
@@ -129,8 +163,8 @@ class CurveColumns:
         Among curves with the same fixed and per-request cost, one with a unit no dearer and capacities no smaller is
         never above the other. Within one table capacities are in proportion, so their sum orders them.
         """
-        if not len(self):
-            return np.zeros(0, dtype=np.int64)
+        if not len(self) or self.pooled_requests_per_day.any():
+            return np.arange(len(self))
         carried = self.unit_requests_per_day.astype(np.float64).sum(axis=1)
         alike = (self.usd_per_month_per_daily_request, self.fixed_usd_per_month, self.min_units.astype(np.float64))
         order = np.lexsort((-carried, self.unit_usd_per_month, *alike))
@@ -150,3 +184,14 @@ def _padded(capacities: Ints, width: int) -> Ints:
     """Capacities widened to ``width``; a padding capacity never fills, so it counts as one unit at every volume."""
     padding = np.full((len(capacities), width - capacities.shape[1]), UNBOUNDED_REQUESTS_PER_DAY, dtype=np.int64)
     return np.concatenate([capacities, padding], axis=1)
+
+
+def _stacked_pools(parts: Sequence[CurveColumns]) -> Ints:
+    """Pooled volumes of several parts to one depth: the last is repeated, and a part without them gets zeros."""
+    deepest = max(part.pooled_requests_per_day.shape[1] for part in parts)
+    return np.concatenate([_deepened(part.pooled_requests_per_day, deepest) for part in parts])
+
+
+def _deepened(pooled: Ints, depth: int) -> Ints:
+    missing = ((0, 0), (0, depth - pooled.shape[1]))
+    return np.pad(pooled, missing, mode="edge") if pooled.shape[1] else np.zeros((len(pooled), depth), dtype=np.int64)

@@ -20,6 +20,7 @@ from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.edge import EDGE_REFUSALS, edge_capacity
+from breakeven.serving.queueing import POOLED_SERVERS, sustainable_load
 from breakeven.workload.workload import Workload
 
 CONTROL = "you, own hardware"
@@ -71,8 +72,25 @@ class EdgeDevices:
         return rates
 
     @cached_property
+    def _pooled_requests_per_day(self) -> Ints:
+        """What 1, 2, ... devices sharing one queue carry a day, shape (rows, POOLED_SERVERS).
+
+        A device serves one request at a time, so requests wait; the wait that the TTFT requirement leaves decides how
+        busy the devices may be in the busiest minute.
+        """
+        slo = self._workload.requirements.slo
+        spare_s = slo.ttft_s - np.nan_to_num(self._capacity.ttft_s, nan=slo.ttft_s)
+        load = sustainable_load(spare_s * self._requests_per_s, slo.percentile)
+        carried = traffic.daily_capacity(self._requests_per_s[:, None] * load, self._workload)
+        # Beyond the pool each further device carries an even share of it, so that the stairs never bend down.
+        evenly = carried[:, -1:] // POOLED_SERVERS * np.arange(1, POOLED_SERVERS + 1)
+        stairs: Ints = np.minimum(carried, evenly)
+        return stairs
+
+    @property
     def _unit_requests_per_day(self) -> Ints:
-        return traffic.daily_capacity(self._requests_per_s, self._workload)
+        shares: Ints = self._pooled_requests_per_day[:, -1] // POOLED_SERVERS
+        return shares
 
     @property
     def _staff_usd_per_month(self) -> Fraction:
@@ -113,6 +131,7 @@ class EdgeDevices:
             unit_usd_per_month=np.array(unit)[self._device],
             unit_requests_per_day=np.maximum(self._unit_requests_per_day, 1)[:, None],
             min_units=np.zeros(len(self._model), dtype=np.int64),
+            pooled_requests_per_day=self._pooled_requests_per_day,
         )
 
     def _unit_usd_per_month(self, device: EdgeDevice) -> Fraction:
@@ -128,7 +147,7 @@ class EdgeDevices:
         unpowered = np.array([device.load_power_w is None for device in self._devices])
         refusals.refuse(unpowered[self._device], "the device has no known power draw", priced=False)
         refusals.refuse(
-            self._unit_requests_per_day < 1,
+            self._pooled_requests_per_day[:, 0] < 1,
             "one device cannot carry one request a day within the latency requirement",
             priced=False,
         )
@@ -177,6 +196,7 @@ class EdgeDevices:
             usd_per_month_per_daily_request=self._busy_kwh_per_daily_request(row) * electricity,
             unit_usd_per_month=self._unit_usd_per_month(device),
             unit_requests_per_day=(max(1, int(self._unit_requests_per_day[row])),),
+            pooled_requests_per_day=tuple(self._pooled_requests_per_day[row].tolist()),
         )
 
     def option(self, row: int) -> Option:
@@ -189,7 +209,7 @@ class EdgeDevices:
             curve=self.curve(row),
             ttft_s=float(self._capacity.ttft_s[row]),
             tpot_s=float(self._capacity.tpot_s[row]),
-            latency_note="modelled, one request at a time",
+            latency_note="modelled, one request at a time, without its wait for a free device",
             quality=served_quality(model.name, precision),
             control=CONTROL,
             note=self._sizing(row),
@@ -238,10 +258,11 @@ class EdgeDevices:
     def _sizing(self, row: int) -> str:
         """How the number of devices follows from the workload, in words."""
         workload = self._workload
+        slo = workload.requirements.slo
         low, high = self._capacity.low_factor[row], self._capacity.high_factor[row]
         return (
             f"busiest minute {workload.peak_requests_per_s:.3g} requests/s; a device serves one request at a time, "
             f"{self._requests_per_s[row]:.3g} requests/s (80% of measured devices within x{low:.2g} to x{high:.2g}), "
-            f"planned at {workload.costs.peak_load_frac:.0%}; "
+            f"planned at {workload.costs.peak_load_frac:.0%} of what still meets p{slo.percentile:g}; "
             f"{self.curve(row).units(workload.requests_per_day)} devices"
         )

@@ -105,6 +105,7 @@ class GpuFleets:
             unit_usd_per_month=hourly * float(self._hours_per_unit) + stored,
             unit_requests_per_day=np.maximum(self._unit_requests_per_day, 1),
             min_units=np.zeros(rows, dtype=np.int64),
+            pooled_requests_per_day=np.zeros((rows, 0), dtype=np.int64),
         )
 
     @property

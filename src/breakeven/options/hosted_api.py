@@ -24,6 +24,9 @@ from breakeven.workload.workload import Workload
 
 CONTROL = "provider"
 
+IN_PRODUCT_ONLY = frozenset({"cursor", "github-copilot"})
+"""Providers whose list prices are for requests made from their own editor or agent."""
+
 SLOWEST_ANSWER_S = {"batch": 86_400.0, "flex": 900.0}
 """How long a tier may take to answer: batches 24 hours; flex requests wait up to 15 minutes and may be refused.
 
@@ -124,6 +127,7 @@ class HostedApis:
             unit_usd_per_month=np.zeros(rows),
             unit_requests_per_day=np.full((rows, 1), UNBOUNDED_REQUESTS_PER_DAY),
             min_units=np.zeros(rows, dtype=np.int64),
+            pooled_requests_per_day=np.zeros((rows, 0), dtype=np.int64),
         )
 
     @cached_property

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from breakeven.catalog.hosted import find_card
+from breakeven.catalog.hosted import find_cards
+from breakeven.catalog.negotiated import PriceConfig
 from breakeven.catalog.open_models import OpenModel, open_model
 from breakeven.catalog.price_card import PriceCard
-from breakeven.errors import UnknownName
+from breakeven.errors import AmbiguousName, UnknownName
 from breakeven.options.option import OptionKind
 
 KINDS: tuple[OptionKind, ...] = ("api", "gpu", "edge")
@@ -17,11 +18,16 @@ KINDS: tuple[OptionKind, ...] = ("api", "gpu", "edge")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The kinds and models to compare; ``hosted`` and ``open_models`` are None where no model was named."""
+    """The kinds and models to compare; ``hosted`` and ``open_models`` are None where no model was named.
+
+    ``hosted`` has a standard card of each named model; their other processing tiers are compared too. ``contracts`` are
+    the labels of provisioned throughput among the names.
+    """
 
     kinds: frozenset[OptionKind] = frozenset(KINDS)
-    hosted: frozenset[tuple[str, str]] | None = None
+    hosted: tuple[PriceCard, ...] | None = None
     open_models: tuple[OpenModel, ...] | None = None
+    contracts: frozenset[str] = frozenset()
 
     @property
     def named(self) -> bool:
@@ -33,39 +39,51 @@ class Selection:
         """Whether there are weights to run on one's own hardware: all of the catalogue's, or some of the named ones."""
         return self.open_models is None or bool(self.open_models)
 
-    def admits(self, card: PriceCard) -> bool:
-        """Whether a hosted price is among those asked for."""
-        return self.hosted is None or (card.provider, card.model) in self.hosted
+    def among(self, cards: Sequence[PriceCard]) -> list[PriceCard]:
+        """Those of the cards that were asked for, and named ones that are not among them (resold at list price)."""
+        if self.hosted is None:
+            return list(cards)
+        wanted = {(card.provider, card.model) for card in self.hosted}
+        listed = [card for card in cards if (card.provider, card.model) in wanted]
+        known = {(card.provider, card.model) for card in listed}
+        return listed + [card for card in self.hosted if (card.provider, card.model) not in known]
 
 
-def select(names: Sequence[str], at: date) -> Selection:
+def select(names: Sequence[str], at: date, config: PriceConfig) -> Selection:
     """The candidates behind names: hosted models, open models, or a kind (``api``, ``gpu``, ``edge``).
 
     Raises:
         UnknownName: a name that is neither; the hint lists the nearest.
         AmbiguousName: a hosted model that several providers sell under this name.
     """
-    kinds = frozenset(kind for kind in KINDS if kind in names)
+    kinds = frozenset(kind for kind in KINDS if kind in names) or frozenset(KINDS)
     models = [name for name in names if name not in KINDS]
     if not models:
-        return Selection(kinds=kinds or frozenset(KINDS))
-    hosted, weights = set(), {}
+        return Selection(kinds=kinds)
+    hosted: list[PriceCard] = []
+    weights: dict[str, OpenModel] = {}
+    contracts = frozenset(contract.label for contract in config.provisioned)
     for name in models:
-        card, model = _hosted(name, at), _open(name)
-        if card is None and model is None:
-            find_card(name, at=at)
-        if card is not None:
-            hosted.add((card.provider, card.model))
+        model = _open(name)
         if model is not None:
             weights[model.name] = model
-    return Selection(kinds=kinds or frozenset(KINDS), hosted=frozenset(hosted), open_models=tuple(weights.values()))
+        hosted += _hosted(name, at, config, required=model is None and name not in contracts)
+    return Selection(
+        kinds=kinds,
+        hosted=tuple(hosted),
+        open_models=tuple(weights.values()),
+        contracts=contracts & frozenset(models),
+    )
 
 
-def _hosted(name: str, at: date) -> PriceCard | None:
+def _hosted(name: str, at: date, config: PriceConfig, *, required: bool) -> Sequence[PriceCard]:
+    """The cards behind a name; a name of open weights or of a contract need not be that of a hosted model too."""
     try:
-        return find_card(name, at=at)
-    except UnknownName:
-        return None
+        return find_cards(name, at=at, config=config)
+    except (UnknownName, AmbiguousName):
+        if required:
+            raise
+        return ()
 
 
 def _open(name: str) -> OpenModel | None:

@@ -125,13 +125,13 @@ def _can_be_cheapest(columns: CurveColumns, low: int, high: int) -> Bools:
     """False for curves that some other curve undercuts on all of [low, high].
 
     Between the ends a stair lies above ``v / capacity`` and above its own number of units at the low end, and below
-    ``v / capacity + 1`` (plus the smallest purchase) and its own number of units at the high end. Each bound is a line,
-    so comparing two bounds at both ends compares them everywhere.
+    ``v / capacity`` plus a constant and its own number of units at the high end. Each bound is a line, so comparing two
+    bounds at both ends compares them everywhere.
     """
     ends = (low, high)
     at_low, at_high = columns.units(low), columns.units(high)
     share = (1.0 / columns.unit_requests_per_day).sum(axis=1)
-    width = columns.unit_requests_per_day.shape[1] + columns.min_units
+    width = columns.most_units_above_share
     below = [[columns.line_at(v, at_low), columns.line_at(v, v * share)] for v in ends]
     above = [[columns.line_at(v, at_high), columns.line_at(v, v * share + width)] for v in ends]
     kept = np.ones(len(columns), dtype=np.bool_)
@@ -205,6 +205,8 @@ class _Interval:
         for capacity in np.unique(stairs).tolist():
             first_step = -(-self._low // capacity) * capacity + 1
             starts.append(np.arange(first_step, self._high + 1, capacity, dtype=np.int64))
+        pooled = np.unique(self._columns.pooled_requests_per_day) + 1
+        starts.append(pooled[(pooled > self._low) & (pooled <= self._high)])
         return np.unique(np.concatenate(starts))
 
     def _winners(self, volumes: Ints) -> Ints:
@@ -226,6 +228,10 @@ class _Interval:
         units = np.zeros(len(volumes), dtype=np.int64)
         for capacity in columns.unit_requests_per_day[row].tolist():
             units += -(-volumes // capacity)
+        pooled = columns.pooled_requests_per_day[row]
+        if len(pooled) and pooled[-1]:
+            few = np.searchsorted(pooled, volumes, side="left") + 1 + columns.padding[row]
+            units = np.where(volumes <= pooled[-1], few, units)
         units = np.maximum(units, columns.min_units[row])
         return np.asarray(
             columns.fixed_usd_per_month[row]

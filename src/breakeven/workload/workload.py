@@ -51,8 +51,9 @@ class SiteCosts:
 
     ``engineer_share_frac`` is the share of one engineer for a self-hosted fleet and
     ``edge_engineer_share_frac`` for edge devices. ``device_life_months`` spreads the capital of an edge device.
-    ``peak_load_frac`` is the share of a replica's sustainable rate that is planned for in the busiest minute; the rest
-    absorbs the unevenness of arrivals within it.
+    ``peak_load_frac`` is the share of a replica's sustainable rate under random (Poisson) arrivals that is planned for
+    in the busiest minute: real arrivals cluster, and in simulation the Azure 2023 conversation trace met p99 TTFT 2 s
+    and TPOT 0.1 s at 0.70-0.81 of saturation where Poisson arrivals met it at 0.90-1.0.
     """
 
     engineer_usd_per_month: Decimal = Decimal(15_000)
@@ -60,7 +61,7 @@ class SiteCosts:
     edge_engineer_share_frac: Decimal = Decimal("0.1")
     electricity_usd_per_kwh: Decimal = Decimal("0.15")
     device_life_months: int = 36
-    peak_load_frac: float = 0.75
+    peak_load_frac: float = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
