@@ -153,6 +153,8 @@ class HostedApis:
 
     def _physical_refusal(self, price: HostedPrice) -> str:
         card = price.card
+        if card.provider in IN_PRODUCT_ONLY:
+            return "sold for use inside the provider's own product, not as a general API"
         if card.retired_on is not None:
             return "no longer served by its provider"
         if card.is_free:
