@@ -86,6 +86,8 @@ def _report_fault(error: Exception) -> None:
 def _print(message: str, cause: str | None, hint: str | None) -> None:
     from breakeven.render.errors import error_text
 
+    if sys.stderr is None:  # closed by the caller: only the exit code is left to tell
+        return
     click.echo(error_text(message, cause=cause, hint=hint), err=True, nl=False)
 
 

@@ -192,7 +192,7 @@ def text_style(out: Path | None) -> TextStyle:
     """The terminal's width, and colours only on a terminal that wants them (NO_COLOR, TERM=dumb)."""
     from breakeven.render.text import DEFAULT_WIDTH, TextStyle
 
-    on_terminal = out is None and sys.stdout.isatty()
+    on_terminal = out is None and sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if out is None else DEFAULT_WIDTH
     wants_colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return TextStyle(width=width, coloured=on_terminal and wants_colour)
@@ -202,7 +202,7 @@ def write_output(text: str, out: Path | None) -> None:
     """Print ``text``, or write it to ``out`` in UTF-8; a reader that went away ends the command quietly.
 
     Raises:
-        InputError: ``out`` cannot be written.
+        InputError: ``out``, or the standard output, cannot be written.
     """
     if out is not None:
         try:
@@ -212,14 +212,18 @@ def write_output(text: str, out: Path | None) -> None:
                 f"cannot write {out}", cause=error.strerror, hint="--out FILE in another folder"
             ) from error
         return
+    if sys.stdout is None:
+        raise InputError("cannot write the standard output", cause="it is closed", hint="--out FILE")
     try:
         _reconfigured_stdout()
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # The interpreter flushes once more at exit; give it a place that takes everything.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(BROKEN_PIPE) from None
+        if isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+        raise InputError("cannot write the standard output", cause=error.strerror, hint="--out FILE") from error
 
 
 def _reconfigured_stdout() -> None:

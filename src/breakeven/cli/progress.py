@@ -24,7 +24,7 @@ def counting(
     Work without a known length is counted, not shown as a share: ``reading trace.csv: 640,000 rows, 2.1 s``.
     """
     target = sys.stderr if stream is None else stream
-    if not target.isatty():
+    if target is None or not target.isatty():  # None: the caller closed it
         yield _silent
         return
     line = _Line(label, unit, target, clock)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from breakeven.errors import InputError
 
@@ -75,8 +75,8 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Cells]]:
         InputError: the file cannot be read, lacks a column, or a row has more or fewer cells than the header.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield from _whole_rows(path, csv.DictReader(_bounded(path, lines), strict=True), needed)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from _whole_rows(path, csv.DictReader(_bounded(path, file), strict=True), needed)
     except OSError as error:
         raise InputError(f"cannot read {path}", cause=error.strerror, hint="check the path") from error
     except UnicodeDecodeError as error:
@@ -125,8 +125,9 @@ def measured_number(text: str | None) -> float:
     return value if math.isfinite(value) and value > 0 else 0.0
 
 
-def _bounded(path: Path, lines: Iterable[str]) -> Iterator[str]:
-    for position, line in enumerate(lines, start=1):
+def _bounded(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a file; no more of a line is read than a line may have."""
+    for position, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), ""), start=1):
         if len(line) > _LONGEST_LINE or position > _MOST_ROWS:
             raise InputError(
                 f"{path}, line {position}: too long for a points file",
