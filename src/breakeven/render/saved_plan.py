@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from breakeven.errors import InputError
@@ -60,7 +60,7 @@ def read_plan(text: str, name: str) -> SavedPlan:
             options=options,
             assumptions={fact["name"]: _fact_text(fact) for fact in document["assumptions"]},
         )
-    except (KeyError, TypeError, ValueError, InvalidOperation, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, StopIteration) as error:
         raise InputError(
             f"{name} is not a whole plan",
             cause=f"{type(error).__name__} at {error}" if str(error) else "the chosen option is not among its options",
