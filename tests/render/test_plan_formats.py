@@ -203,7 +203,7 @@ def test_an_unknown_format_names_the_known_ones() -> None:
 
 def test_a_reference_is_held_against_the_chosen_option() -> None:
     text = render_plan(plans.plan(reference=plans.GPU.label), "text", WIDE)
-    assert f"Against {plans.GPU.label} at $16,744.70 a month: -$16,635.20 (-99%)." in text
+    assert f"Against {plans.GPU.label} at $16,744.70 a month: -$16,635.20 (-99.3%)." in text
 
 
 def test_where_tree_and_numbers_part_both_are_printed() -> None:
@@ -213,7 +213,7 @@ def test_where_tree_and_numbers_part_both_are_printed() -> None:
 
 
 def test_sections_without_content_are_left_out() -> None:
-    bare = render_plan(plans.plan(rejected=(), breakeven=(), levers=(), months=(), assumptions=()), "text")
+    bare = render_plan(plans.plan(rejected=(), breakeven=(), levers=(), purchases=(), months=(), assumptions=()), "text")
     for title in ("Refused", "Break-even", "Levers", "Months ahead", "Assumptions"):
         assert f"\n{title}\n" not in bare
 

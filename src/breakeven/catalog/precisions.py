@@ -34,6 +34,10 @@ class Precision:
     source: str
     note: str = ""
 
+    def name_for(self, native_weight_bits: float) -> str:
+        """The name beside a model; published weights that already have fewer bits stay as they are ("native-fp16")."""
+        return f"native-{self.name}" if native_weight_bits < self.weight_bits else self.name
+
 
 @cache
 def precisions() -> Mapping[str, Precision]:

@@ -185,7 +185,7 @@ class EdgeDevices:
     def label(self, row: int) -> str:
         """Model, precision and device."""
         device, model, precision = self._at(row)
-        return f"{model.name} {precision.name} on {device.name}"
+        return f"{model.name} {precision.name_for(model.native_weight_bits)} on {device.name}"
 
     def curve(self, row: int) -> CostCurve:
         """The row's exact cost curve."""

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from breakeven import units
+from breakeven.catalog.offers import PurchasePrice
 from breakeven.catalog.open_models import OpenModel
-from breakeven.catalog.precisions import Precision
 from breakeven.options import traffic
 from breakeven.options.admission import Refusals, model_quality, quality_refusals
 from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
@@ -162,13 +162,24 @@ class GpuFleets:
         replica, purchase = self._at(row)
         grid, offer = self._grid, purchase.offer
         model = grid.models[grid.replica_model[replica]]
-        precision = _precision_name(model, grid.precisions[grid.replica_precision[replica]])
+        precision = grid.precisions[grid.replica_precision[replica]].name_for(model.native_weight_bits)
         width = grid.replica_tensor_parallel[replica]
         where = f"{offer.provider}/{offer.instance}@{offer.region}"
         return f"{model.name} {precision} tp{width} on {where} {purchase.terms.option}"
 
     def _at(self, row: int) -> tuple[int, Purchase]:
         return int(self._grid.replica[row]), self._grid.purchases[int(self._grid.purchase[row])]
+
+    def terms(self, row: int) -> PurchasePrice:
+        """How the row's instances are bought."""
+        return self._at(row)[1].terms
+
+    def bought_otherwise(self, row: int) -> list[int]:
+        """The rows of the same replica on the same offer, bought in each way it is sold; this one included."""
+        replica, purchase = self._at(row)
+        same = np.array([other.offer is purchase.offer for other in self._grid.purchases])
+        rows: list[int] = np.flatnonzero((self._grid.replica == replica) & same[self._grid.purchase]).tolist()
+        return rows
 
     def curve(self, row: int) -> CostCurve:
         """The row's exact cost curve."""
@@ -273,11 +284,6 @@ class GpuFleets:
             f"requirement (80% of measured runs within x{low:.2g} to x{high:.2g}), planned at "
             f"{workload.costs.peak_load_frac:.0%}; {held} to an instance; {bought} {what}"
         )
-
-
-def _precision_name(model: OpenModel, precision: Precision) -> str:
-    """The precision; where the published weights already have fewer bits, they stay and only the arithmetic differs."""
-    return f"native-{precision.name}" if model.native_weight_bits < precision.weight_bits else precision.name
 
 
 def _one_capacity(requests_per_s: Floats, workload: Workload) -> Ints:

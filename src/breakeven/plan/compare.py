@@ -17,6 +17,7 @@ from breakeven.plan.decision_tree import decide
 from breakeven.plan.levers import levers
 from breakeven.plan.market import Contenders, Market
 from breakeven.plan.plan import Choice, MonthAhead, NearMiss, Plan, Rejection
+from breakeven.plan.purchases import purchases
 from breakeven.plan.zones import zones
 from breakeven.workload.growth import requests_per_day_in_month
 from breakeven.workload.workload import Workload
@@ -71,7 +72,8 @@ def compare(
     shown = _shown(market, chosen_row, [market.row(label) for label in show], top)
     options = tuple(market.option(row) for row in shown)
     chosen = options[shown.index(chosen_row)]
-    best = [market.option(row) for row in _best_of_each_kind(market)]
+    best_rows = _best_of_each_kind(market)
+    best = list(map(market.option, best_rows.values()))
     return Plan(
         workload=workload,
         priced_on=priced_on,
@@ -84,24 +86,25 @@ def compare(
         breakeven=zones(pieces, lambda winner: market.label(int(contenders.rows[winner]))),
         decision=decide(workload, chosen, best, options),
         levers=levers(workload, market, chosen_row),
+        purchases=purchases(market, best_rows.get("gpu")),
         months=_months_ahead(workload, market, contenders, pieces, chosen_row),
     )
 
 
-def _best_of_each_kind(market: Market) -> list[int]:
+def _best_of_each_kind(market: Market) -> dict[OptionKind, int]:
     """The cheapest admissible row of each kind that has one, in the order of the tables."""
-    best: dict[str, int] = {}
+    best: dict[OptionKind, int] = {}
     for row in market.admissible[np.argsort(market.usd_per_month[market.admissible], kind="stable")].tolist():
         best.setdefault(market.tables[market.place(row).table].kind, row)
         if len(best) == len({table.kind for table in market.tables}):
             break
-    return list(best.values())
+    return best
 
 
 def _shown(market: Market, chosen: int, asked: Sequence[int], top: int) -> list[int]:
     """The chosen row, the cheapest row of the cheapest models, the best of each kind and those asked for; by cost."""
     leading = market.cheapest_of_each_group(market.admissible)[:top]
-    wanted = {chosen, *leading, *_best_of_each_kind(market), *asked}
+    wanted = {chosen, *leading, *_best_of_each_kind(market).values(), *asked}
     return sorted(
         wanted, key=lambda row: (market.curve(row).usd_per_month(market.requests_per_day), row != chosen, row)
     )

@@ -97,6 +97,22 @@ class Lever:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One way to buy the leading fleet of GPUs: US dollars per instance-hour (a range for spot) and per month in all.
+
+    ``refusal`` says why it may not be recommended; it is empty where it may.
+    """
+
+    option: str
+    usd_per_h: Decimal
+    low_usd_per_h: Decimal
+    high_usd_per_h: Decimal
+    usd_per_month: Decimal
+    basis: Basis
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthAhead:
     """The chosen option, and the cheapest one, at a later month's volume under the stated growth."""
 
@@ -112,7 +128,8 @@ class Plan:
     """The value that every renderer of ``breakeven plan`` prints.
 
     ``options`` are in order of cost, cheapest first; ``considered`` counts all candidates, shown or not;
-    ``reference`` is the label of the option to compare with, where the user named one.
+    ``reference`` is the label of the option to compare with, where the user named one. ``purchases`` are the ways to
+    buy the cheapest admissible fleet of GPUs.
     """
 
     workload: Workload
@@ -126,6 +143,7 @@ class Plan:
     breakeven: tuple[Zone, ...]
     decision: TreeDecision
     levers: tuple[Lever, ...]
+    purchases: tuple[Purchase, ...]
     months: tuple[MonthAhead, ...]
 
     @property

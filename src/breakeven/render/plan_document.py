@@ -25,6 +25,7 @@ from breakeven.render.plan_outlook import (
     decision_section,
     levers_section,
     months_section,
+    purchases_section,
     staff_section,
 )
 
@@ -37,6 +38,7 @@ def plan_document(plan: Plan) -> Document:
     sections = (
         candidates_section(plan),
         statement_section(plan.chosen_option, title=f"What {plan.chosen.label} costs a month"),
+        purchases_section(plan),
         rejected_section(plan),
         breakeven_section(plan),
         decision_section(plan),

@@ -45,6 +45,20 @@ def plan_body(plan: Plan) -> dict[str, Any]:
             }
             for lever in plan.levers
         ],
+        "purchases": [
+            {
+                "option": purchase.option,
+                "usd_per_h": decimal_text(purchase.usd_per_h),
+                "usd_per_h_range": {
+                    "low": decimal_text(purchase.low_usd_per_h),
+                    "high": decimal_text(purchase.high_usd_per_h),
+                },
+                "usd_per_month": decimal_text(purchase.usd_per_month),
+                "basis": purchase.basis,
+                "refusal": purchase.refusal,
+            }
+            for purchase in plan.purchases
+        ],
         "months": [
             {
                 "month": month.month,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from breakeven.plan.plan import DecisionStep, Plan
+from breakeven.plan.plan import DecisionStep, Plan, Purchase
 from breakeven.render.document import Column, Row, Section, Table, left, right, sentence
-from breakeven.render.money import percent_text, quantity_text, usd_text
+from breakeven.render.money import percent_text, price_text, quantity_text, usd_text
 from breakeven.render.zones import flip_sentence, zone_points
 
 
@@ -75,6 +75,38 @@ def levers_section(plan: Plan) -> Section | None:
         for lever in plan.levers
     )
     return Section(title="Levers", table=Table(caption="Monthly savings by lever", columns=columns, rows=rows))
+
+
+def purchases_section(plan: Plan) -> Section | None:
+    """The ways to buy the leading fleet of GPUs, side by side."""
+    if not plan.purchases:
+        return None
+    columns = (left("Bought"), right("$ an hour"), right("$/month in all"), left("Basis"), left("Admitted", wraps=True))
+    rows = tuple(
+        Row(
+            cells=(
+                purchase.option,
+                _hourly_text(purchase),
+                usd_text(purchase.usd_per_month),
+                purchase.basis,
+                f"no: {purchase.refusal}" if purchase.refusal else "yes",
+            )
+        )
+        for purchase in plan.purchases
+    )
+    fleet = next((option.label for option in plan.options if option.kind == "gpu"), "the leading fleet")
+    return Section(
+        title="Ways to buy the leading fleet",
+        sentences=(f"For {fleet}.",),
+        table=Table(caption="Purchase options of the leading fleet", columns=columns, rows=rows),
+    )
+
+
+def _hourly_text(purchase: Purchase) -> str:
+    shown = price_text(purchase.usd_per_h)
+    if purchase.low_usd_per_h == purchase.high_usd_per_h:
+        return shown
+    return f"{shown} ({price_text(purchase.low_usd_per_h)}-{price_text(purchase.high_usd_per_h)})"
 
 
 def months_section(plan: Plan) -> Section | None:
