@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from breakeven.errors import ConfigError
 
 DEFAULT_FILE = Path("breakeven.toml")
 """Read where it is present and no ``--config`` names another."""
+
+ROOM_TABLES = ("prices", "provisioned")
+"""Tables that no command owns: negotiated prices, and throughput bought by the month."""
 
 MAXIMUM_BYTES = 16 * 1024 * 1024
 """A larger configuration file is refused rather than read."""
@@ -32,12 +35,19 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
     """Read ``path``, or `DEFAULT_FILE` where it is None and that file exists; tables named as commands are defaults.
 
     Raises:
-        ConfigError: the file cannot be read, is not TOML, or sets a command to something that is not a table.
+        ConfigError: the file cannot be read, is not TOML, has a table that nobody reads, or sets a command to
+            something that is not a table.
     """
     if path is None and not DEFAULT_FILE.is_file():
         return Configuration()
     path = path or DEFAULT_FILE
     tables = _read(path)
+    for name in tables:
+        if name not in commands and name not in ROOM_TABLES:
+            raise ConfigError(
+                f"no table {name!r} is read from {path}{nearest_names(name, [*ROOM_TABLES, *commands])}",
+                hint="correct the name, or leave the table out",
+            )
     for command in commands:
         if not isinstance(tables.get(command, {}), dict):
             raise ConfigError(f"{command} in {path} must be a table", hint=f"write [{command}]")
@@ -67,22 +77,58 @@ def option_defaults(command: click.Command, table: Mapping[str, Any]) -> dict[st
         ConfigError: the command has no such option.
     """
     below = command.commands if isinstance(command, click.Group) else {}
-    names = {
-        option.removeprefix("--"): parameter.name
-        for parameter in command.params
-        for option in parameter.opts
-        if parameter.name is not None and option.startswith("--")
-    }
+    options = _options(command)
     found: dict[str, Any] = {}
     for key, value in table.items():
         option = key.replace("_", "-")
         if key in below and isinstance(value, dict):
             found[key] = option_defaults(below[key], value)
-        elif option in names:
-            found[names[option]] = value
+        elif option in options:
+            found[str(options[option].name)] = _as_typed(value, options[option])
         else:
             raise ConfigError(
-                f"no option {key!r} of {command.name}{nearest_names(key, [*names, *below])}",
+                f"no option {key!r} of {command.name}{nearest_names(key, [*options, *below])}",
                 hint=f"breakeven {command.name} --help",
             )
     return found
+
+
+def check_variables(command: click.Command, prefix: str, variables: Iterable[str]) -> None:
+    """Refuse variables that begin as this command's do (``BREAKEVEN_PLAN_``) and set none of its options.
+
+    Raises:
+        ConfigError: names the variable and the nearest ones.
+    """
+    known = _variables(command, prefix)
+    for name in variables:
+        if name.startswith(prefix) and name not in known:
+            raise ConfigError(
+                f"the variable {name} sets no option of {command.name}{nearest_names(name, sorted(known))}",
+                hint=f"unset {name}",
+            )
+
+
+def _variables(command: click.Command, prefix: str) -> set[str]:
+    below = command.commands if isinstance(command, click.Group) else {}
+    options = _options(command).values()
+    names = {str(each.envvar or f"{prefix}{str(each.name).upper()}") for each in options}
+    return names.union(*(_variables(each, f"{prefix}{name.upper()}_") for name, each in below.items()))
+
+
+def _options(command: click.Command) -> dict[str, click.Parameter]:
+    """The command's options by their long names, without the dashes."""
+    return {
+        option.removeprefix("--"): parameter
+        for parameter in command.params
+        for option in parameter.opts
+        if parameter.name is not None and option.startswith("--")
+    }
+
+
+def _as_typed(value: Any, parameter: click.Parameter) -> Any:
+    """A value of the file as a person would type it, so that it is read and refused like a typed one."""
+    if isinstance(value, bool) or parameter.nargs != 1:
+        return value
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)

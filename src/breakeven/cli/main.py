@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,10 +124,12 @@ class LazyGroup(click.Group):
 @click.pass_context
 def breakeven(context: click.Context, config: Path | None) -> None:
     """The cheapest way to serve a language-model workload well: planned, run and proven."""
-    from breakeven.cli.config import load, option_defaults
+    from breakeven.cli.config import check_variables, load, option_defaults
 
     context.obj = load(config, tuple(DOORS))
     name = context.invoked_subcommand or ""
+    if name in DOORS:
+        check_variables(DOORS[name].open(), f"BREAKEVEN_{name.upper()}_", os.environ)
     if name in context.obj.defaults:
         context.default_map = {name: option_defaults(DOORS[name].open(), context.obj.defaults[name])}
 
