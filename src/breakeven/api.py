@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from breakeven.catalog.hosted import find_card, find_cards, hosted_cards
+from breakeven.catalog.hosted import find_card, find_cards, hosted_cards, require_priced_day
 from breakeven.catalog.negotiated import PriceConfig, read_price_config
 from breakeven.catalog.price_card import PriceCard, Processing
 from breakeven.catalog.pricing import PricedUsage
@@ -56,6 +56,7 @@ def plan(
     """
     asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
     day = at or datetime.now(UTC).date()
+    require_priced_day(day)
     prices = read_price_config(config or {})
     compared_with = find_cards(reference, at=day, config=prices) if reference else ()
     wanted = [*show, *{card.name for card in compared_with}]

@@ -138,7 +138,7 @@ def test_failures_of_the_api_have_their_codes(capsys: pytest.CaptureFixture[str]
     assert run(["plan", "chat.toml", "--candidates", "no-such-model"]) == 2
     assert capsys.readouterr() == ("", "error: no model 'no-such-model'\nhint: breakeven catalog show\n")
     assert run(["plan", "chat.toml", "--candidates", "too-slow"]) == 1
-    assert capsys.readouterr() == ("", "error: nothing fits\ncause: TTFT\n")
+    assert capsys.readouterr() == ("", "error: nothing fits\ncause: TTFT\nhint: breakeven plan --help\n")
 
 
 @pytest.mark.usefixtures("folder", "asked")

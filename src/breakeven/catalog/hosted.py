@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from breakeven.catalog import genai_source, matching, names, overlay
 from breakeven.catalog.matching import ModelMatch
@@ -13,7 +14,28 @@ from breakeven.catalog.model_names import canonical_model_name
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.catalog.price_card import PROCESSINGS, PriceCard
 from breakeven.catalog.retirements import with_retirement
-from breakeven.errors import AmbiguousName, UnknownName
+from breakeven.errors import AmbiguousName, InputError, UnknownName
+
+FIRST_PRICED_DAY: Final = date(2020, 6, 11)
+"""The day OpenAI announced the first API that is paid by the token; nothing was priced so before."""
+
+DAYS_AHEAD: Final = 366
+"""A price list says nothing of days further ahead of the day it was checked on."""
+
+
+def require_priced_day(day: date) -> None:
+    """Refuse a day that no price list speaks of, rather than price it as today.
+
+    Raises:
+        InputError: before `FIRST_PRICED_DAY`, or more than `DAYS_AHEAD` days after the list was checked.
+    """
+    last = genai_source.checked_on() + timedelta(days=DAYS_AHEAD)
+    if not FIRST_PRICED_DAY <= day <= last:
+        raise InputError(
+            f"no prices are known on {day}",
+            cause=f"the lists speak of {FIRST_PRICED_DAY} to {last}, a year after they were checked",
+            hint=f"--at {min(max(day, FIRST_PRICED_DAY), last)}",
+        )
 
 
 @lru_cache(maxsize=8)
@@ -22,7 +44,11 @@ def hosted_cards(at: date) -> tuple[PriceCard, ...]:
 
     A model priced by the hour of the day has one card for each price, with its ``hours_utc``. A model that its
     provider no longer serves stays in, with ``retired_on``.
+
+    Raises:
+        InputError: no price list speaks of that day.
     """
+    require_priced_day(at)
     listed = (*genai_source.all_cards(), *overlay.missing_cards())
     return tuple(with_retirement(card, at) for card in listed if card.valid_on(at))
 
@@ -76,8 +102,10 @@ def find_cards(
     Raises:
         UnknownName: no row has this model, provider or processing, or none yet at that moment.
         AmbiguousName: several providers offer it, or sources disagree about an alias.
+        InputError: no price list speaks of that day.
     """
     config, day = config or PriceConfig(), _day(at)
+    require_priced_day(day)
     ref, tier = names.split_processing(model.strip(), PROCESSINGS)
     tier = _require_processing(tier or processing)
     try:

@@ -19,6 +19,9 @@ DEFAULT_FILE = Path("breakeven.toml")
 ROOM_TABLES = ("prices", "provisioned")
 """Tables that no command owns: negotiated prices, and throughput bought by the month."""
 
+ROOM_VARIABLES = frozenset({"BREAKEVEN_PRICE_LIST"})
+"""Variables that a room reads, though they begin like a command's."""
+
 MAXIMUM_BYTES = 16 * 1024 * 1024
 """A larger configuration file is refused rather than read."""
 
@@ -99,7 +102,7 @@ def check_variables(command: click.Command, prefix: str, variables: Iterable[str
     Raises:
         ConfigError: names the variable and the nearest ones.
     """
-    known = _variables(command, prefix)
+    known = _variables(command, prefix) | ROOM_VARIABLES
     for name in variables:
         if name.startswith(prefix) and name not in known:
             raise ConfigError(

@@ -25,17 +25,20 @@ BROKEN_PIPE: Final = 141
 _ISSUES = "the project's issue tracker"
 
 
-def report(error: Exception) -> int:
-    """Print the failure to stderr and return the exit code it stands for."""
+def report(error: Exception, help_command: str | None = None) -> int:
+    """Print the failure to stderr and return the exit code it stands for.
+
+    ``help_command`` is the hint of a failure that has none of its own.
+    """
     match error:
         case BreakevenError():
-            _print(error.message, error.cause, error.hint)
+            _print(error.message, error.cause, error.hint or help_command)
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
         case click.UsageError():
             _print(_lower_first(error.format_message()), None, _help_hint(error))
         case click.ClickException():
-            _print(_lower_first(error.format_message()), None, None)
+            _print(_lower_first(error.format_message()), None, help_command)
         case click.exceptions.Abort() | BrokenPipeError():
             pass
         case _:

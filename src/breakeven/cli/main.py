@@ -139,10 +139,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = breakeven.main(list(arguments), prog_name="breakeven", standalone_mode=False)
     except Exception as error:
-        return errors.report(error)
+        return errors.report(error, _help_command(arguments))
     except KeyboardInterrupt:
         return errors.INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _help_command(arguments: Sequence[str]) -> str:
+    """The help of the command that was typed."""
+    command = next((argument for argument in arguments if argument in DOORS), "")
+    return " ".join(part for part in ("breakeven", command, "--help") if part)
 
 
 def main() -> NoReturn:

@@ -32,6 +32,12 @@ def load_workload(
     tables = read_tables(path)
     if "trace" in tables["workload"]:
         return _workload_beside_trace(path, tables, wanted, progress)
+    if wanted.columns is not None or "columns" in tables["workload"]:
+        raise WorkloadError(
+            f"{path}: columns are named, but no trace",
+            cause="a workload file without a trace has no columns to read",
+            hint='name the trace: [workload] trace = "requests.csv", or leave the columns out',
+        )
     return workload_from_tables(path, tables, wanted)
 
 

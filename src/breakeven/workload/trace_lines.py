@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -24,17 +25,31 @@ def opened(path: Path) -> BinaryIO:
     """The file opened for reading bytes, unpacked where it is gzip.
 
     Raises:
-        TraceError: it is not there, not a file, or may not be read.
+        TraceError: it is not there, not a regular file, or may not be read.
     """
     try:
-        if not path.is_file():
+        if not path.exists():
             raise TraceError(f"{path}: no such file", hint="check the path of the trace")
+        if not path.is_file():
+            raise TraceError(
+                f"{path}: not a regular file",
+                cause="a folder" if path.is_dir() else "a pipe or a device, which cannot be read twice",
+                hint="give the path of a file; from a pipe: ... > trace.csv, then breakeven plan trace.csv",
+            )
         file = path.open("rb")
     except (OSError, ValueError) as failed:
         raise TraceError(f"{path}: cannot be read", cause=str(failed), hint="check the path") from None
-    if file.peek(2)[:2] == GZIP_MAGIC:
+    if _starts(file, path)[:2] == GZIP_MAGIC:
         return cast("BinaryIO", gzip.GzipFile(fileobj=file))
     return file
+
+
+def _starts(file: BufferedReader, path: Path) -> bytes:
+    """The first bytes, left in place."""
+    try:
+        return file.peek(2)
+    except OSError as failed:
+        raise TraceError(f"{path}: cannot be read", cause=failed.strerror, hint="check the path") from None
 
 
 def text_lines(path: Path) -> Iterator[str]:
