@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from breakeven.errors import InputError
 from breakeven.plan.curve_report import CurvePoint, CurveReport
 from breakeven.plan.plan import Zone
-from breakeven.render.curve import CURVE_FORMATS, decade_points, render_curve
+from breakeven.render.curve import decade_points
+from breakeven.render.curve_formats import CURVE_FORMATS, render_curve
 from breakeven.render.json import published_schema
 from breakeven.render.plan_html import volume_report
 from breakeven.render.text import TextStyle

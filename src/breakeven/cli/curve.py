@@ -23,7 +23,7 @@ from breakeven.cli.plan import question_of, read_workload
 def curve(context: click.Context, /, workload: Path, output_format: str, out: Path | None, **flags: Any) -> None:
     """Cost of WORKLOAD against its volume, from 1 to 1,000,000,000 requests a day, and all of its crossings."""
     from breakeven import api
-    from breakeven.render.curve import render_curve
+    from breakeven.render.curve_formats import render_curve
 
     report = api.curve(
         read_workload(workload, flags),

@@ -18,6 +18,7 @@ from breakeven.options.admission import Refusals, is_scored, quality_refusals, s
 from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
+from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.edge import EDGE_REFUSALS, edge_capacity
 from breakeven.serving.queueing import POOLED_SERVERS, sustainable_load
@@ -29,7 +30,7 @@ _WATTS_PER_KILOWATT = 1_000
 _RANGE_MIDDLE = Decimal(2)
 
 
-class EdgeDevices:
+class EdgeDevices(RefusingTable):
     """All device x model x precision combinations as candidates; one request at a time on each device."""
 
     kind: Literal["edge"] = "edge"
@@ -139,7 +140,8 @@ class EdgeDevices:
         return self._capital_usd_per_month(device) + self._idle_kwh_per_month(device) * electricity
 
     @cached_property
-    def _refusals(self) -> Refusals:
+    def refusals(self) -> Refusals:
+        """Why rows may not be recommended, the first reason that applies to each."""
         refusals = Refusals.of(len(self._model))
         refusals.refuse_codes(self._capacity.refusal_code, EDGE_REFUSALS)
         unpriced = np.array([self._capital_usd(device) is None for device in self._devices])
@@ -160,20 +162,6 @@ class EdgeDevices:
         for model, reason in enumerate(quality):
             refusals.refuse(self._model == model, reason)
         return refusals
-
-    @property
-    def refusal(self) -> Ints:
-        """Why a row may not be recommended: 0, or 1 + an index into ``refusal_reasons``."""
-        return self._refusals.codes
-
-    @property
-    def refusal_reasons(self) -> tuple[str, ...]:
-        """What the codes in ``refusal`` mean."""
-        return tuple(self._refusals.reasons)
-
-    def has_cost(self, code: int) -> bool:
-        """Whether rows refused with this code could serve the workload, so that their cost means something."""
-        return self._refusals.priced[code - 1]
 
     def _at(self, row: int) -> tuple[EdgeDevice, OpenModel, Precision]:
         return (

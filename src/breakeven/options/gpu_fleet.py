@@ -17,6 +17,7 @@ from breakeven.options.admission import Refusals, model_quality, quality_refusal
 from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import GpuGrid, Purchase, gpu_grid
 from breakeven.options.option import Option
+from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
 from breakeven.workload.workload import Workload
@@ -29,7 +30,7 @@ _HOUR_OF_EVERY_DAY = units.DAYS_PER_MONTH
 """Hours a month of an instance that is up for one hour of every day."""
 
 
-class GpuFleets:
+class GpuFleets(RefusingTable):
     """All GPU options with one way of billing, as candidates.
 
     ``billing`` "hour": instances are up all month, sized for the busiest minute. "second": serverless workers are up in
@@ -114,7 +115,8 @@ class GpuFleets:
         return Fraction(costs.engineer_usd_per_month) * Fraction(costs.engineer_share_frac)
 
     @cached_property
-    def _refusals(self) -> Refusals:
+    def refusals(self) -> Refusals:
+        """Why rows may not be recommended, the first reason that applies to each."""
         grid, requirements = self._grid, self._workload.requirements
         refusals = Refusals.of(len(grid))
         refusals.refuse_codes(grid.capacity.refusal_code[grid.replica], REFUSALS)
@@ -142,20 +144,6 @@ class GpuFleets:
             too_small, "one instance cannot carry one request a day within the latency requirement", priced=False
         )
         return refusals
-
-    @property
-    def refusal(self) -> Ints:
-        """Why a row may not be recommended: 0, or 1 + an index into ``refusal_reasons``."""
-        return self._refusals.codes
-
-    @property
-    def refusal_reasons(self) -> tuple[str, ...]:
-        """What the codes in ``refusal`` mean."""
-        return tuple(self._refusals.reasons)
-
-    def has_cost(self, code: int) -> bool:
-        """Whether rows refused with this code could serve the workload, so that their cost means something."""
-        return self._refusals.priced[code - 1]
 
     def label(self, row: int) -> str:
         """Model, precision, tensor parallel width, where, and how it is bought."""

@@ -19,6 +19,7 @@ from breakeven.catalog.pricing import RateLine, TokenTotals
 from breakeven.options.admission import Refusals, model_quality, quality_refusals
 from breakeven.options.curve import UNBOUNDED_REQUESTS_PER_DAY, CostCurve, CurveColumns, Ints
 from breakeven.options.option import Option
+from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.workload.workload import Workload
 
@@ -76,7 +77,7 @@ def hosted_prices(cards: Sequence[PriceCard]) -> tuple[HostedPrice, ...]:
     return tuple(HostedPrice(tuple(group)) for _, group in groupby(sorted(cards, key=key), key=key))
 
 
-class HostedApis:
+class HostedApis(RefusingTable):
     """All hosted prices as candidates."""
 
     kind: Literal["api"] = "api"
@@ -89,6 +90,11 @@ class HostedApis:
     @cached_property
     def _totals(self) -> TokenTotals:
         return TokenTotals.of(self._workload.input_tokens, self._workload.output_tokens)
+
+    @cached_property
+    def _longest_request_tokens(self) -> int:
+        """Found once: it is held against the context window of each price."""
+        return self._workload.longest_request_tokens
 
     @cached_property
     def _unpriced(self) -> tuple[str, ...]:
@@ -141,7 +147,8 @@ class HostedApis:
         return np.array([names[_group_name(model)] for model in self._models], dtype=np.int64)
 
     @cached_property
-    def _refusals(self) -> Refusals:
+    def refusals(self) -> Refusals:
+        """Why rows may not be recommended, the first reason that applies to each."""
         requirements = self._workload.requirements
         refusals = Refusals.of(len(self._prices))
         quality = quality_refusals(self._models, requirements, self._named)
@@ -160,7 +167,7 @@ class HostedApis:
         if card.is_free:
             return "free tier: rate-limited, no service level, no price to plan with"
         window = card.context_window_tokens
-        if window is not None and window < self._workload.longest_request_tokens:
+        if window is not None and window < self._longest_request_tokens:
             return "the longest request exceeds the model's context window"
         return ""
 
@@ -172,20 +179,6 @@ class HostedApis:
         if slowest_s is not None and slowest_s > requirements.slo.ttft_s:
             return f"{price.card.processing} processing may take {slowest_s:,.0f} s to answer"
         return ""
-
-    @property
-    def refusal(self) -> Ints:
-        """Why a row may not be recommended: 0, or 1 + an index into ``refusal_reasons``."""
-        return self._refusals.codes
-
-    @property
-    def refusal_reasons(self) -> tuple[str, ...]:
-        """What the codes in ``refusal`` mean."""
-        return tuple(self._refusals.reasons)
-
-    def has_cost(self, code: int) -> bool:
-        """Whether rows refused with this code could serve the workload, so that their cost means something."""
-        return self._refusals.priced[code - 1]
 
     def label(self, row: int) -> str:
         """``provider/model``, and the processing tier unless standard."""

@@ -16,13 +16,14 @@ from breakeven.options.admission import Refusals, model_quality, quality_refusal
 from breakeven.options.curve import CostCurve, CurveColumns, Ints
 from breakeven.options.hosted_api import CONTROL
 from breakeven.options.option import Option
+from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement
 from breakeven.workload.workload import Workload
 
 _SECONDS_PER_MINUTE = 60
 
 
-class ProvisionedApis:
+class ProvisionedApis(RefusingTable):
     """All provisioned-throughput contracts as candidates, in whole units for the busiest minute."""
 
     kind: Literal["api"] = "api"
@@ -70,7 +71,8 @@ class ProvisionedApis:
         return CurveColumns.of(self._curves)
 
     @cached_property
-    def _refusals(self) -> Refusals:
+    def refusals(self) -> Refusals:
+        """Why rows may not be recommended, the first reason that applies to each."""
         refusals, requirements = Refusals.of(len(self._contracts)), self._workload.requirements
         quality = quality_refusals((c.model for c in self._contracts), requirements, self._named)
         for row, contract in enumerate(self._contracts):
@@ -80,20 +82,6 @@ class ProvisionedApis:
             if requirements.data_residency:
                 refusals.refuse_row(row, "data residency is required and the provider would hold the data")
         return refusals
-
-    @property
-    def refusal(self) -> Ints:
-        """Why a row may not be recommended: 0, or 1 + an index into ``refusal_reasons``."""
-        return self._refusals.codes
-
-    @property
-    def refusal_reasons(self) -> tuple[str, ...]:
-        """What the codes in ``refusal`` mean."""
-        return tuple(self._refusals.reasons)
-
-    def has_cost(self, code: int) -> bool:
-        """Whether rows refused with this code could serve the workload, so that their cost means something."""
-        return self._refusals.priced[code - 1]
 
     def label(self, row: int) -> str:
         """The contract's label."""

@@ -1,46 +1,20 @@
-"""Cost against volume as text, JSON (``breakeven/curve/1``), CSV, Markdown or HTML."""
+"""Cost against volume as a document, as JSON values and as CSV."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from itertools import pairwise
 from math import ceil, floor, log10
 from typing import Any
 
-from breakeven.errors import InputError
 from breakeven.plan.curve_report import CurvePoint, CurveReport
 from breakeven.plan.plan import Zone
-from breakeven.render import csv, json, markdown, text
+from breakeven.render import csv
 from breakeven.render.charts import Mark, cost_against_volume
 from breakeven.render.csv import text_cell
 from breakeven.render.document import Document, Row, Section, Table, left, right
 from breakeven.render.money import decimal_text, usd_text
 from breakeven.render.plan_json import workload_body, zone_body
 from breakeven.render.zones import flip_sentence, zone_points
-
-CURVE_FORMATS = ("text", "json", "csv", "markdown", "html")
-"""Formats of ``breakeven curve``."""
-
-
-def render_curve(report: CurveReport, output_format: str, style: text.TextStyle = text.PLAIN) -> str:
-    """The curves in ``output_format``.
-
-    Raises:
-        InputError: an unknown format.
-    """
-    match output_format:
-        case "text":
-            return text.render(curve_document(report), style)
-        case "json":
-            return json.render("curve", curve_body(report))
-        case "csv":
-            return curve_csv(report)
-        case "markdown":
-            return markdown.render(curve_document(report))
-        case "html":
-            rendered: str = import_module("breakeven.render.curve_html").render(report)
-            return rendered
-    raise InputError(f"no format {output_format!r}", hint=f"use one of: {', '.join(CURVE_FORMATS)}")
 
 
 def curve_document(report: CurveReport) -> Document:
