@@ -11,7 +11,7 @@ equal costs the option that comes first in the list keeps the place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -214,9 +214,9 @@ class _Interval:
         costs = self._all_costs(volumes)
         winners: Ints = np.argmin(costs, axis=0)
         best = costs.min(axis=0)
-        close = (costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC).sum(axis=0) > 1
-        for index in np.flatnonzero(close).tolist():
-            winners[index] = self._winner(int(volumes[index]))
+        close = costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC
+        for index in np.flatnonzero(close.sum(axis=0) > 1).tolist():
+            winners[index] = self._winner(int(volumes[index]), np.flatnonzero(close[:, index]).tolist())
         return winners
 
     def _all_costs(self, volumes: Ints) -> Floats:
@@ -245,9 +245,10 @@ class _Interval:
             self._exact[winner] = self._curves.exact(int(self._rows[winner]))
         return self._exact[winner]
 
-    def _winner(self, volume: int) -> int:
-        costs = [self._exact_curve(row).usd_per_month(volume) for row in range(len(self._rows))]
-        return costs.index(min(costs))
+    def _winner(self, volume: int, rows: Iterable[int] | None = None) -> int:
+        """The cheapest curve of these rows (ascending; all if None), exactly; of equal ones the first."""
+        among = range(len(self._rows)) if rows is None else rows
+        return min(among, key=lambda row: self._exact_curve(row).usd_per_month(volume))
 
     def _takeovers(self, starts: Ints, ends: Ints, left: Ints, right: Ints) -> Ints:
         """For each segment the volume at which its right winner takes over from its left one, shape (m,).
