@@ -213,7 +213,8 @@ def test_where_tree_and_numbers_part_both_are_printed() -> None:
 
 
 def test_sections_without_content_are_left_out() -> None:
-    bare = render_plan(plans.plan(rejected=(), breakeven=(), levers=(), purchases=(), months=(), assumptions=()), "text")
+    nothing = dict.fromkeys(("rejected", "breakeven", "levers", "purchases", "months", "assumptions"), ())
+    bare = render_plan(plans.plan(**nothing), "text")
     for title in ("Refused", "Break-even", "Levers", "Months ahead", "Assumptions"):
         assert f"\n{title}\n" not in bare
 
