@@ -101,7 +101,7 @@ def price_body(priced: PricedUsage, at: date | datetime) -> dict[str, Any]:
         "is_free": card.is_free,
         "retired_on": card.retired_on.isoformat() if card.retired_on else None,
         "source": card.source,
-        "checked_on": card.checked_on.isoformat(),
+        "date": card.checked_on.isoformat(),
         "note": card.note,
     }
 
