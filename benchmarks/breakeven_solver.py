@@ -98,6 +98,8 @@ def scan(curves: Curves, winners: np.ndarray, volumes: np.ndarray) -> np.ndarray
     best, best_usd = np.zeros(len(volumes), dtype=np.int64), np.full(len(volumes), np.inf)
     for row, curve in zip(winners.tolist(), exact, strict=True):
         units = sum((-(-volumes // capacity) for capacity in curve.unit_requests_per_day), np.zeros_like(volumes))
+        if pooled := curve.pooled_requests_per_day:
+            units = np.where(volumes <= pooled[-1], np.searchsorted(pooled, volumes) + 1, units)
         usd = (
             float(curve.fixed_usd_per_month)
             + float(curve.usd_per_month_per_daily_request) * volumes
