@@ -24,7 +24,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """A priced way of serving the workload. Latencies are seconds at the workload's percentile, or None and why."""
+    """A priced way of serving the workload. Latencies are seconds at the workload's percentile, or None and why.
+
+    ``refused`` is why it may not be recommended; such an option is shown only where the user names it.
+    """
 
     kind: OptionKind
     label: str
@@ -36,6 +39,7 @@ class Option:
     quality: Quality
     control: str
     note: str = ""
+    refused: str = ""
 
     @property
     def usd_per_month(self) -> Decimal:

@@ -55,7 +55,7 @@ def compare(
 
     Raises:
         UnknownName: no candidate has a label of ``show``.
-        NothingFits: no candidate is admissible; the cause counts the reasons.
+        NothingFits: no candidate is admissible, and the cause counts the reasons; or one of ``show`` has no cost.
     """
     if not tables:
         raise NothingFits(
@@ -69,7 +69,7 @@ def compare(
     contenders = Contenders(market)
     pieces = cheapest_pieces(contenders)
     chosen_row = int(contenders.rows[pieces.winner_at(workload.requests_per_day)])
-    shown = _shown(market, chosen_row, [market.row(label) for label in show], top)
+    shown = _shown(market, chosen_row, [market.named(label) for label in show], top)
     options = tuple(market.option(row) for row in shown)
     chosen = options[shown.index(chosen_row)]
     best_rows = _best_of_each_kind(market)
@@ -113,7 +113,7 @@ def _shown(market: Market, chosen: int, asked: Sequence[int], top: int) -> list[
 def _why(chosen: Option, options: Sequence[Option], best: Sequence[Option]) -> str:
     """Why the chosen option, in one sentence: cheapest that qualifies, and by how much."""
     rivals = [option for option in options if option.label != chosen.label and option in best]
-    others = rivals or [option for option in options if option.label != chosen.label]
+    others = rivals or [option for option in options if option.label != chosen.label and not option.refused]
     if not others:
         return "it is the only option that meets the requirements"
     return "the cheapest option that meets the requirements; " + ", ".join(_gap(chosen, rival) for rival in others[:2])

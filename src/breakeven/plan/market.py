@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
 
-from breakeven.errors import UnknownName
+from breakeven.errors import NothingFits, UnknownName
 from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.option import Candidates, Option
 
@@ -96,9 +96,34 @@ class Market:
         return self.tables[place.table].curve(place.row)
 
     def option(self, row: int) -> Option:
-        """The row as a full option."""
+        """The row as a full option; one that may not be recommended says why."""
         place = self.place(row)
-        return self.tables[place.table].option(place.row)
+        return replace(self.tables[place.table].option(place.row), refused=self._refused(place))
+
+    def named(self, label: str) -> int:
+        """The row with this label, which may be one that is not recommended, if its cost means something.
+
+        Raises:
+            UnknownName: no candidate has it.
+            NothingFits: the row cannot serve this workload.
+        """
+        row = self.row(label)
+        place = self.place(row)
+        table = self.tables[place.table]
+        code = int(table.refusal[place.row])
+        if code and not table.has_cost(code):
+            raise NothingFits(
+                f"{label} cannot serve this workload",
+                cause=self._refused(place),
+                hint="breakeven plan WORKLOAD, which shows the options that can",
+            )
+        return row
+
+    def _refused(self, place: Place) -> str:
+        """Why the row may not be recommended, or an empty text."""
+        table = self.tables[place.table]
+        code = int(table.refusal[place.row])
+        return table.refusal_reasons[code - 1] if code else ""
 
     def cheapest_of_each_group(self, rows: Ints) -> list[int]:
         """The cheapest row of each group among these rows, cheapest first."""

@@ -115,10 +115,11 @@ def _section(explained: Explained) -> Section:
     whole = len(explained.lines) == len(option.statement.lines)
     if whole:
         rows.append(Row(cells=("total", "", "", "", price_text(option.usd_per_month), "", "")))
+    refused = f"Refused: {option.refused}" if option.refused else ""
     share = "" if whole else f"Part of {usd_text(option.usd_per_month)} a month."
     return Section(
         title=option.label,
-        sentences=tuple(sentence for sentence in (share, option.note, _latency_sentence(option)) if sentence),
+        sentences=tuple(sentence for sentence in (share, refused, option.note, _latency_sentence(option)) if sentence),
         table=Table(caption=f"Arithmetic of {option.label}", columns=columns, rows=tuple(rows)),
     )
 

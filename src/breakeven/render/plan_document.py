@@ -112,7 +112,7 @@ def candidates_section(plan: Plan) -> Section:
     return Section(
         title="Candidates",
         table=Table(caption=caption, columns=columns, rows=rows),
-        notes=tuple(_latency_notes(options)),
+        notes=(*_latency_notes(options), *_refusal_notes(options)),
     )
 
 
@@ -152,6 +152,13 @@ def _latency_notes(options: list[Option]) -> Iterator[str]:
     for note in dict.fromkeys(option.latency_note for option in unmeasured):
         count = sum(option.latency_note == note for option in unmeasured)
         yield f"Latency {UNKNOWN} for {count} of them: {sentence(note)}"
+
+
+def _refusal_notes(options: list[Option]) -> Iterator[str]:
+    """Options that are shown because the user named them, though they may not be recommended."""
+    for option in options:
+        if option.refused:
+            yield f"{option.label} is shown because it was named, and refused: {sentence(option.refused)}"
 
 
 def statement_section(option: Option, title: str) -> Section:

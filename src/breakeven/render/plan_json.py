@@ -93,6 +93,7 @@ def option_body(option: Option, requests_per_day: int) -> dict[str, Any]:
         },
         "control": option.control,
         "note": option.note,
+        "refused": option.refused,
         "lines": [_line_body(line) for line in option.statement.lines],
     }
 
