@@ -4,7 +4,6 @@
 export PYTHON
 
 BIN := .venv/bin
-BENCHES := $(filter-out %/measure.py %/traces.py,$(wildcard benchmarks/*.py))
 LOCKED := pyproject.toml scripts/setup.sh
 
 .venv/has-run: requirements/run.txt $(LOCKED)
@@ -33,7 +32,7 @@ docs: .venv/has-run  ## Write the generated parts of README.md and docs/
 	$(BIN)/python scripts/docs.py
 
 bench: .venv/has-dev  ## Measure what docs/evidence.md claims
-	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(BIN)/python "$$bench"; done
+	@$(BIN)/python benchmarks/run.py
 
 lock:  ## Pin every package anew, with hashes
 	scripts/lock.sh

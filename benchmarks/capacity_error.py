@@ -1,20 +1,22 @@
-"""How wrong the capacity model is on published measurements, seen and unseen, and how fast it answers.
+"""How wrong the capacity model is on published measurements, and how fast it answers.
 
-Run from the repository root: ``python benchmarks/capacity_error.py [--data FOLDER]``. For every group it prints the
-median and the 90th percentile of |modelled / measured - 1| with the shipped constants, through the same functions that
-``breakeven capacity`` calls; a row that is refused counts as an error of 100%. Errors on models and GPUs left out of
-the fit come from ``scripts/fit_serving_constants.py --leave-one-model-out``, whose result the constants file keeps.
+python benchmarks/capacity_error.py [--data FOLDER] [--groups]
+
+Errors are |modelled / measured - 1| of throughput with the shipped constants, through the same functions that
+``breakeven capacity`` calls; a row that is refused counts as an error of 100%. Errors on models left out of the fit
+come from ``scripts/fit_serving_constants.py``, whose result the constants file keeps. ``--groups`` adds the errors by
+model, GPU, engine and precision. The floor of answering is one pass of arithmetic over the replicas.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from measure import Figure, median_s, milliseconds, report, timed
+from traces import SHARED
 
 from breakeven.catalog.accelerators import accelerators
 from breakeven.catalog.open_models import open_models
@@ -25,7 +27,6 @@ from breakeven.serving.constants import serving_classes
 from breakeven.serving.points import Point, read_points
 from breakeven.workload.workload import Slo
 
-ROOT = Path(__file__).resolve().parent.parent
 GROUPS: dict[str, Callable[[Point], str]] = {
     "model": lambda point: point.model.rpartition("/")[2],
     "GPU": lambda point: point.gpu,
@@ -52,63 +53,65 @@ def errors(points: Sequence[Point], answers: Sequence[PointAnswer]) -> np.ndarra
     )
 
 
-def lines(name: str, points: Sequence[Point]) -> Iterator[str]:
+def measured(path: Path, groups: bool) -> Iterator[Figure]:
     """Errors of one file, overall and by group."""
+    points = read_points(path)
     answers = answer_points(points)
     found = errors(points, answers)
     refused = sum(bool(answer.refused) for answer in answers)
-    yield f"{name}: {shown(found)}, {refused} of {len(points)} refused"
-    for label, of in GROUPS.items():
+    yield Figure(what=path.stem, figure=shown(found), beside=f"{len(points):,} rows, {refused} refused")
+    for label, of in GROUPS.items() if groups else ():
         names = np.array([of(point) for point in points])
         for group in np.unique(names):
-            yield f"  {label:9} {group:28} {shown(found[names == group])}"
+            among = found[names == group]
+            yield Figure(what=f"- {label} {group}", figure=shown(among), beside=f"{len(among):,} rows")
+
+
+def unseen() -> Iterator[Figure]:
+    """Errors on models left out of the fit, as the constants file keeps them."""
+    for each in serving_classes().values():
+        kept = each.throughput
+        yield Figure(
+            what=f"{each.name}, unseen models",
+            figure=f"median {kept.median_error_frac:.1%}, p90 {kept.p90_error_frac:.1%}",
+            target="12% and 35%" if each.name == "offline" else "",
+            beside=f"band x {kept.low_factor:.2f} to {kept.high_factor:.2f} held {kept.coverage_frac:.0%}",
+        )
 
 
 def shown(found: np.ndarray) -> str:
-    """Count, median and 90th percentile as text."""
-    return f"{len(found):5d} rows, median {np.median(found):6.1%}, p90 {np.quantile(found, 0.9):6.1%}"
+    """Median and 90th percentile as text."""
+    return f"median {np.median(found):.1%}, p90 {np.quantile(found, 0.9):.1%}"
 
 
-def catalogue_seconds() -> tuple[int, float]:
-    """Rows and seconds of one capacity question over every model, GPU, precision and width."""
+def speed() -> Figure:
+    """One capacity question over every model, GPU, precision and width."""
     models, gpus, precisions = list(open_models().values()), list(accelerators().values()), gpu_precisions()
     shape = (len(models), len(gpus), len(precisions), 4)
     model, gpu, precision, width = (axis.ravel() for axis in np.indices(shape))
     request = RequestShape(
         mean_input_tokens=1_155, mean_output_tokens=211, percentile_input_tokens=3_400, longest_request_tokens=8_000
     )
-    began = time.perf_counter()
-    replica_capacity(
-        models,
-        gpus,
-        precisions,
-        model=model,
-        accelerator=gpu,
-        precision=precision,
-        tensor_parallel=2**width,
-        request=request,
-        slo=Slo(),
+    on = {"model": model, "accelerator": gpu, "precision": precision, "tensor_parallel": 2**width}
+    runs = timed(lambda: replica_capacity(models, gpus, precisions, **on, request=request, slo=Slo()))
+    each_s = median_s(runs) / len(model)
+    floor_s = median_s(timed(lambda: np.exp(model * 1e-9) + gpu / 7.0))
+    return Figure(
+        what=f"capacity of {len(model):,} replicas",
+        figure=f"{milliseconds(median_s(runs))} CPU",
+        beside=f"{milliseconds(each_s)} each; floor, one exponential and one division each: {milliseconds(floor_s)}",
     )
-    return len(model), time.perf_counter() - began
 
 
 def main() -> None:
     """Print errors and speed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    shared = Path(os.environ.get("BREAKEVEN_SHARED", ROOT.parent / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "perf", help="folder of the measured rows")
-    folder = parser.parse_args().data
-    for file in ("offline_max_throughput_dev.csv", "closed_loop_dev.csv"):
-        print("\n".join(lines(file, read_points(folder / file))))
-    for each in serving_classes().values():
-        kept = each.throughput
-        print(
-            f"{each.name}: models left out of the fit: "
-            f"median {kept.median_error_frac:.1%}, p90 {kept.p90_error_frac:.1%}; "
-            f"band x {kept.low_factor:.2f} to {kept.high_factor:.2f} held {kept.coverage_frac:.0%}"
-        )
-    rows, seconds = catalogue_seconds()
-    print(f"catalogue: {rows} replicas in {seconds:.3f} s")
+    parser.add_argument("--data", type=Path, default=SHARED / "data/perf", help="folder of the measured rows")
+    parser.add_argument("--groups", action="store_true", help="errors by model, GPU, engine and precision too")
+    asked = parser.parse_args()
+    files = [asked.data / name for name in ("offline_max_throughput_dev.csv", "closed_loop_dev.csv")]
+    seen = [figure for path in files if path.exists() for figure in measured(path, asked.groups)]
+    report("Capacity", [*seen, *unseen(), speed()])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Time against rows and against options: both must grow no faster than linearly. Draws ``growth.svg``.
 
 Rows: traces from 10,000 to 4,000,000 requests, each read and planned in a fresh process. Options: a tenth of the
-catalogue's prices, offers and devices up to all of them, then the catalogue two and four times over (the copies under
-other names, each a little dearer), from compiled prices to a plan. The exponent is the slope of a straight line through
-log seconds and log size: over all sizes, and over the three largest, where fixed costs no longer hide it.
+catalogue's prices, offers and devices up to all of them, then the catalogue two, four and eight times over (the copies
+under other names, each a little dearer), from compiled prices to a plan. The exponent is the slope of a straight line
+through log seconds and log size: over all sizes, and over the three largest, where fixed costs no longer hide it.
 
 python benchmarks/growth.py [FOLDER]    (default: build/benchmarks)
 """
@@ -25,7 +25,7 @@ from measure import OUT, Figure, fresh, least_s, milliseconds, report, scratch, 
 from traces import trace_path, write_trace
 
 ROWS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, 4_000_000)
-SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0)
+SHARES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0, 8.0)
 FIT_LARGEST = 3
 T = TypeVar("T")
 
@@ -152,6 +152,7 @@ def chart(rows: dict[str, list[Point]], options: Sequence[Point]) -> dict[str, A
         "background": "white",
         "padding": 12,
         "hconcat": panels,
+        "resolve": {"scale": {"color": "independent"}},
         "config": {"font": "sans-serif", "axis": axis, "view": {"stroke": None}, "legend": {"labelFontSize": 12}},
     }
 
@@ -165,14 +166,8 @@ def panel(title: str, lines: dict[str, list[Point]]) -> dict[str, Any]:
         for p in (points[0], points[-1])
     ]
     encoding = {
-        "x": {
-            "field": "size",
-            "type": "quantitative",
-            "title": title,
-            "scale": {"type": "log"},
-            "axis": {"format": "~s"},
-        },
-        "y": {"field": "s", "type": "quantitative", "title": "CPU seconds", "scale": {"type": "log"}},
+        "x": log_axis("size", title, [p["size"] for p in measured], "~s"),
+        "y": log_axis("s", "CPU seconds", [p["s"] for p in measured], "~g"),
         "color": {
             "field": "what",
             "type": "nominal",
@@ -181,8 +176,6 @@ def panel(title: str, lines: dict[str, list[Point]]) -> dict[str, Any]:
             "legend": {"orient": "top"},
         },
     }
-    for name in "x", "y":
-        encoding[name]["axis"] = {**encoding[name].get("axis", {}), "tickCount": 5}
     return {
         "width": 330,
         "height": 260,
@@ -190,10 +183,23 @@ def panel(title: str, lines: dict[str, list[Point]]) -> dict[str, Any]:
             {"data": {"values": measured}, "mark": {"type": "line", "point": {"size": 55}}, "encoding": encoding},
             {
                 "data": {"values": linear},
-                "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.6},
+                "mark": {"type": "line", "strokeDash": [4, 4], "opacity": 0.6, "clip": True},
                 "encoding": encoding,
             },
         ],
+    }
+
+
+def log_axis(field: str, title: str, values: Sequence[float], number: str) -> dict[str, Any]:
+    """A logarithmic axis over whole decades, with a grid line at each."""
+    first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    decades = [10.0**decade for decade in range(first, last + 1)]
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"type": "log", "domain": [decades[0], decades[-1]]},
+        "axis": {"values": decades, "format": number},
     }
 
 
