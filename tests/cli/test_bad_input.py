@@ -247,7 +247,8 @@ def test_a_line_of_gigabytes_is_not_read(folder: Path) -> None:
         stream.truncate(2 << 30)  # NUL bytes that take no space on the disk
     program = (
         "import resource, sys\nfrom breakeven.cli.main import run\n"
-        "codes = [run(line.split()) for line in ('plan long.csv', 'capacity --points long.csv', 'diff long.csv w.toml')]\n"
+        "lines = ('plan long.csv', 'capacity --points long.csv', 'diff long.csv w.toml')\n"
+        "codes = [run(line.split()) for line in lines]\n"
         "assert codes == [2, 2, 2], codes\n"
         "most_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == 'darwin' else 1)\n"
         "assert most_kib < 400 * 1024, most_kib\n"
@@ -268,8 +269,8 @@ def test_closed_and_full_outputs_are_no_fault(folder: Path, closing: str) -> Non
 
 
 def test_the_largest_volume_is_planned_with_growth(typed: Typed) -> None:
-    flags = "--requests-per-day 1000000000 --growth-per-month-frac 1 --candidates api --format json".split()
-    code, printed, error = typed("plan", "w.toml", *flags)
+    volume = ("--requests-per-day", "1000000000", "--growth-per-month-frac", "1")
+    code, printed, error = typed("plan", "w.toml", *volume, "--candidates", "api", "--format", "json")
     assert (code, error) == (0, "")
     assert json.loads(printed)["months"] == []
 
@@ -285,11 +286,11 @@ def test_a_hosted_model_alone_is_planned(typed: Typed) -> None:
 
 
 def test_a_refused_option_that_is_named_says_so(typed: Typed) -> None:
-    flags = "--candidates api --reference openrouter/lfm-7b --format json --at 2026-11-24".split()
-    code, printed, _ = typed("plan", "w.toml", *flags)
+    question = ("plan", "w.toml", "--at", "2026-11-24", "--candidates", "api", "--reference", "openrouter/lfm-7b")
+    code, printed, _ = typed(*question, "--format", "json")
     assert code == 0
     options = json.loads(printed)["options"]
     refusals = {option["label"]: option["refused"] for option in options if option["refused"]}
     assert list(refusals) == ["openrouter/lfm-7b"]
     assert "unrated" in refusals["openrouter/lfm-7b"]
-    assert "refused" in typed("plan", "w.toml", *flags[:4])[1]
+    assert "refused" in typed(*question)[1]
