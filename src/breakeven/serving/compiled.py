@@ -1,0 +1,52 @@
+"""Loops compiled to machine code where numba is installed (extra ``simulate``); else the same Python functions run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+KERNELS: Final = ("replay.py", "replay_state.py", "replay_fleet.py")
+"""Files whose functions call each other once compiled; a change in one makes the machine code of all stale."""
+
+INSTALL_HINT: Final = "pip install 'breakeven[simulate]'"
+
+
+def _numba() -> Any:
+    try:
+        return import_module("numba")
+    except ImportError:
+        return None
+
+
+_NUMBA: Final = _numba()
+is_compiled: Final[bool] = _NUMBA is not None and not _NUMBA.config.DISABLE_JIT
+"""Whether ``compiled`` compiles: numba is there, and ``NUMBA_DISABLE_JIT`` is not set."""
+
+
+def compiled(function: Function) -> Function:
+    """The function as machine code, compiled at its first call and kept on disk, or itself without numba.
+
+    numba compares only the file of a function with what it kept, not those of the functions it calls. So the folder's
+    name carries a digest of all `KERNELS`; numba takes its own default where the folder cannot be written.
+    """
+    if not is_compiled:
+        return function
+    before, _NUMBA.config.CACHE_DIR = _NUMBA.config.CACHE_DIR, _cache_folder()
+    try:
+        built: Function = _NUMBA.njit(cache=True)(function)
+    except RuntimeError:  # no folder at all can be written
+        built = _NUMBA.njit(function)
+    finally:
+        _NUMBA.config.CACHE_DIR = before
+    return built
+
+
+def _cache_folder() -> str:
+    room = Path(__file__).parent
+    digest = hashlib.sha256(b"".join((room / name).read_bytes() for name in KERNELS)).hexdigest()
+    return str(Path(_NUMBA.config.CACHE_DIR or room / "__pycache__") / f"replay-{digest[:16]}")

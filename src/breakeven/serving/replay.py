@@ -1,0 +1,258 @@
+"""The event loop of one replica: continuous batching, iteration by iteration, exact and without idle iterations.
+
+A step prefills up to ``chunk_tokens`` of the admitted prompts, first come first served, and gives every decoding
+sequence one token. A request is admitted when the cache has room for its whole input and output (as TensorRT-LLM's
+``GUARANTEED_NO_EVICT``), so none is preempted. While nothing is prefilled and nothing can be admitted, all steps up to
+the next end or arrival are taken at once: their durations are an arithmetic series.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from breakeven.serving.compiled import compiled
+from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, NONE, Ints, Queue, Replica, State
+
+Slots = Any
+"""An array of `Request` records."""
+
+
+@compiled
+def advance(replica: Replica, until: int, state: State, slots: Slots, kept: Ints) -> None:
+    """Take steps until the replica's clock reaches ``until`` or it has nothing to do.
+
+    A step that has begun is finished, so the clock may pass ``until``; what arrives meanwhile waits for the next step.
+    """
+    while replica.now < until:
+        admit(replica, state, slots)
+        if replica.prefilling.head != NONE:
+            prefill_step(replica, state, slots, kept)
+        elif replica.decoding > 0:
+            decode_steps(replica, until, state, slots, kept)
+        else:
+            return
+
+
+@compiled
+def admit(replica: Replica, state: State, slots: Slots) -> None:
+    """Move requests from the queue to the batch, in order, while the next one fits."""
+    slot = replica.waiting.head
+    while slot != NONE and replica.running < state.max_running:
+        request = slots[slot]
+        needed = request.input + request.output
+        if replica.reserved + needed > state.kv_tokens:
+            return
+        replica.reserved += needed
+        replica.running += 1
+        state.queued += replica.now - request.arrival
+        state.waiting -= 1
+        replica.waiting.head = request.next
+        append(slot, replica.prefilling, slots)
+        slot = replica.waiting.head
+
+
+@compiled
+def append(slot: int, queue: Queue, slots: Slots) -> None:
+    """Put a slot at the end of a queue."""
+    slots[slot].next = NONE
+    if queue.head == NONE:
+        queue.head = slot
+    else:
+        slots[queue.tail].next = slot
+    queue.tail = slot
+
+
+@compiled
+def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> None:
+    """One step with prefill: a chunk of prompts, and a token for every decoding sequence."""
+    decoding = replica.decoding
+    budget = max(state.chunk_tokens - decoding, 1)
+    work = 0.0
+    whole = 0
+    slot = replica.prefilling.head
+    while slot != NONE and budget > 0:
+        request = slots[slot]
+        taken = min(request.left, budget)
+        done = request.input - request.left
+        work += state.prefill_token * taken + state.attention_token2 * taken * (2.0 * done + taken)
+        state.prefilled_tokens += taken
+        request.left -= taken
+        budget -= taken
+        if request.left == 0:
+            whole += 1
+            slot = request.next
+    duration = int(work + 0.5)
+    if decoding == 0:
+        duration = max(duration, state.least_prefill) + state.step[0]
+    else:
+        duration += state.step[decoding] + state.context_token * replica.context
+    pass_steps(replica, 1, duration, state, slots, kept)
+    for _ in range(whole):
+        start_decoding(replica, state, slots, kept)
+
+
+@compiled
+def decode_steps(replica: Replica, until: int, state: State, slots: Slots, kept: Ints) -> None:
+    """The steps up to the next end of a sequence, or to the first step that reaches ``until``, at once."""
+    first = state.step[replica.decoding] + state.context_token * replica.context
+    growth = state.context_token * replica.decoding
+    count = 1
+    if state.skips:
+        count = replica.ends[0] - replica.decode_steps
+        span = until - replica.now
+        if count > 1 and series(count - 1, first, growth) >= span:
+            count = steps_to(span, first, growth)
+    pass_steps(replica, count, series(count, first, growth), state, slots, kept)
+
+
+@compiled
+def series(count: int, first: int, growth: int) -> int:
+    """Ticks of ``count`` steps, the first of ``first`` ticks and each longer than the one before by ``growth``."""
+    return count * first + growth * (count * (count - 1) // 2)
+
+
+@compiled
+def steps_to(span: int, first: int, growth: int) -> int:
+    """The fewest steps that take ``span`` ticks or more: solved as a real number, then set right as a whole one."""
+    linear = first - 0.5 * growth
+    root = span / first if growth == 0 else (math.sqrt(linear * linear + 2.0 * growth * span) - linear) / growth
+    count = max(int(root), 1)
+    while series(count, first, growth) < span:
+        count += 1
+    while count > 1 and series(count - 1, first, growth) >= span:
+        count -= 1
+    return count
+
+
+@compiled
+def pass_steps(replica: Replica, count: int, duration: int, state: State, slots: Slots, kept: Ints) -> None:
+    """Let ``count`` steps pass: every decoding sequence gets as many tokens, and those that are done leave."""
+    spread(state.busy_bins, replica.now, duration, state)
+    replica.now += duration
+    replica.decode_steps += count
+    replica.context += replica.decoding * count
+    state.busy += duration
+    state.steps += count
+    state.output_tokens += replica.decoding * count
+    while replica.decoding > 0 and replica.ends[0] == replica.decode_steps:
+        slot = pop_end(replica)
+        request = slots[slot]
+        replica.context -= request.input + request.output
+        complete(slot, replica, state, slots, kept)
+
+
+@compiled
+def start_decoding(replica: Replica, state: State, slots: Slots, kept: Ints) -> None:
+    """The first of the prefilled requests has its first token; it decodes on, or is done."""
+    slot = replica.prefilling.head
+    request = slots[slot]
+    replica.prefilling.head = request.next
+    request.first_token = replica.now
+    state.output_tokens += 1
+    if request.output == 1:
+        complete(slot, replica, state, slots, kept)
+        return
+    push_end(replica, replica.decode_steps + request.output - 1, slot)
+    replica.context += request.input + 1
+
+
+@compiled
+def push_end(replica: Replica, end: int, slot: int) -> None:
+    """Put the end of a sequence into the heap."""
+    ends, ends_of = replica.ends, replica.ends_of
+    place = replica.decoding
+    while place > 0 and ends[(place - 1) // 2] > end:
+        above = (place - 1) // 2
+        ends[place] = ends[above]
+        ends_of[place] = ends_of[above]
+        place = above
+    ends[place] = end
+    ends_of[place] = slot
+    replica.decoding += 1
+
+
+@compiled
+def pop_end(replica: Replica) -> int:
+    """Take the earliest end out of the heap and give its slot."""
+    ends, ends_of = replica.ends, replica.ends_of
+    earliest = ends_of[0]
+    replica.decoding -= 1
+    size = replica.decoding
+    end, slot = ends[size], ends_of[size]
+    place, child = 0, 1
+    while child < size:
+        if child + 1 < size and ends[child + 1] < ends[child]:
+            child += 1
+        if ends[child] >= end:
+            break
+        ends[place] = ends[child]
+        ends_of[place] = ends_of[child]
+        place, child = child, 2 * child + 1
+    ends[place] = end
+    ends_of[place] = slot
+    return int(earliest)
+
+
+@compiled
+def complete(slot: int, replica: Replica, state: State, slots: Slots, kept: Ints) -> None:
+    """Count a request that is done, and free what it held."""
+    request = slots[slot]
+    ttft = request.first_token - request.arrival + state.overhead
+    e2e = replica.now - request.arrival + state.overhead
+    tpot = 0.0
+    if request.output > 1:
+        tpot = (replica.now - request.first_token) / (request.output - 1)
+        state.tpot[bucket(tpot)] += 1
+    state.ttft[bucket(float(ttft))] += 1
+    state.e2e[bucket(float(e2e))] += 1
+    if request.number < kept.shape[1]:
+        kept[0, request.number] = ttft
+        kept[1, request.number] = e2e
+    if ttft <= state.slo_ttft and tpot <= state.slo_tpot:
+        state.within_slo += 1
+    needed = request.input + request.output
+    replica.reserved -= needed
+    replica.running -= 1
+    replica.outstanding -= 1
+    state.kv_needed -= needed
+    state.in_system -= 1
+    state.served += 1
+    state.last_event = max(state.last_event, replica.now)
+    request.next = state.free
+    state.free = slot
+
+
+@compiled
+def bucket(ticks: float) -> int:
+    """The histogram bucket of a latency: octaves, each in equal parts."""
+    if ticks < 1.0:
+        return 0
+    mantissa, exponent = math.frexp(ticks)
+    return (exponent - 1) * BUCKETS_PER_OCTAVE + int((mantissa - 0.5) * 2 * BUCKETS_PER_OCTAVE)
+
+
+@compiled
+def spread(bins: Ints, start: int, duration: int, state: State) -> None:
+    """Add a stretch of time to the bins of a timeline that it crosses."""
+    end = start + duration
+    make_room(end, state)
+    while start < end:
+        place = start // state.bin_ticks
+        stop = min(end, (place + 1) * state.bin_ticks)
+        bins[place] += stop - start
+        start = stop
+
+
+@compiled
+def make_room(tick: int, state: State) -> None:
+    """Merge neighbouring bins until the timeline reaches ``tick``."""
+    while tick // state.bin_ticks >= BINS:
+        for place in range(BINS):
+            low, high = 2 * place, 2 * place + 1
+            inside = high < BINS
+            state.busy_bins[place] = state.busy_bins[low] + state.busy_bins[high] if inside else 0
+            state.billed_bins[place] = state.billed_bins[low] + state.billed_bins[high] if inside else 0
+            state.arrival_bins[place] = state.arrival_bins[low] + state.arrival_bins[high] if inside else 0
+            state.waiting_bins[place] = max(state.waiting_bins[low], state.waiting_bins[high]) if inside else 0
+        state.bin_ticks *= 2

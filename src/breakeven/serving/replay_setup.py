@@ -1,0 +1,96 @@
+"""The first state of a replay: an engine and a fleet, their seconds turned into ticks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from breakeven.errors import InputError
+from breakeven.serving.autoscaling import Autoscaling
+from breakeven.serving.engine import EngineCoefficients
+from breakeven.serving.fleet import Fleet
+from breakeven.serving.replay_state import (
+    BY_KV,
+    BY_QUEUE,
+    BY_SCHEDULE,
+    FIRST_BIN_S,
+    FIXED,
+    LEAST_OUTSTANDING,
+    MOST_RUNNING,
+    ROUND_ROBIN,
+    TICKS_PER_S,
+    State,
+    records,
+)
+
+_DISPATCH: Final = {"round_robin": ROUND_ROBIN, "least_outstanding": LEAST_OUTSTANDING}
+_POLICY: Final = {"queue": BY_QUEUE, "kv": BY_KV, "schedule": BY_SCHEDULE}
+
+
+def ticks(seconds: float) -> int:
+    """Whole ticks of a time."""
+    return round(seconds * TICKS_PER_S)
+
+
+def new_state(engine: EngineCoefficients, fleet: Fleet, starts_at_clock_s: float, *, skips: bool) -> Any:
+    """The record of a replay in which nothing has happened yet.
+
+    Raises:
+        InputError: no replica at all, or an engine that runs more sequences at once than can be replayed.
+    """
+    if fleet.most_replicas < 1:
+        raise InputError("a fleet needs at least one replica", hint="replicas = 1")
+    if not 1 <= engine.max_running <= MOST_RUNNING:
+        raise InputError(f"an engine runs 1 to {MOST_RUNNING} sequences at once", cause=f"{engine.max_running} stated")
+    state = records(State, 1)[0]
+    values = {**_engine_values(engine), **_fleet_values(fleet, engine)}
+    values |= {"skips": int(skips), "clock_start": ticks(starts_at_clock_s), "bin_ticks": FIRST_BIN_S * TICKS_PER_S}
+    for name, value in values.items():
+        setattr(state, name, value)
+    for batch, seconds in enumerate(engine.step_s):
+        state.step[batch] = ticks(float(seconds))
+    if fleet.autoscaling is not None:
+        for hour, count in enumerate(fleet.autoscaling.hourly_replicas):
+            state.hourly[hour] = count
+    return state
+
+
+def _engine_values(engine: EngineCoefficients) -> dict[str, float]:
+    return {
+        "context_token": ticks(engine.context_s_per_token),
+        "prefill_token": engine.prefill_s_per_token * TICKS_PER_S,
+        "attention_token2": engine.attention_s_per_token2 * TICKS_PER_S,
+        "least_prefill": ticks(engine.least_prefill_s),
+        "overhead": ticks(engine.overhead_s),
+        "chunk_tokens": engine.chunk_tokens,
+        "kv_tokens": engine.kv_tokens,
+        "max_running": engine.max_running,
+    }
+
+
+def _fleet_values(fleet: Fleet, engine: EngineCoefficients) -> dict[str, float]:
+    scaling = fleet.autoscaling
+    values: dict[str, float] = {
+        "dispatch": _DISPATCH[fleet.dispatch],
+        "slo_ttft": ticks(fleet.slo.ttft_s),
+        "slo_tpot": fleet.slo.tpot_s * TICKS_PER_S,
+    }
+    if scaling is None:
+        return {**values, "policy": FIXED, "least": fleet.replicas}
+    return {**values, **_scaling_values(scaling, engine)}
+
+
+def _scaling_values(scaling: Autoscaling, engine: EngineCoefficients) -> dict[str, float]:
+    if scaling.policy == "schedule" and len(scaling.hourly_replicas) != 24:
+        raise InputError("a scheduled policy needs 24 hourly_replicas", cause=f"got {len(scaling.hourly_replicas)}")
+    if not 0 <= scaling.min_replicas <= scaling.max_replicas:
+        raise InputError("min_replicas must be between 0 and max_replicas")
+    cold = scaling.cold_start
+    return {
+        "policy": _POLICY[scaling.policy],
+        "least": scaling.min_replicas,
+        "target": scaling.target_kv_frac if scaling.policy == "kv" else scaling.target_queue_per_replica,
+        "interval": ticks(scaling.interval_s),
+        "cooldown": ticks(scaling.cooldown_s),
+        "cold_start": ticks(cold.whole_s(engine.weight_bytes)),
+        "unbilled": ticks(cold.provision_s),
+    }

@@ -1,0 +1,219 @@
+"""What a replay remembers between two events: records of whole numbers, which compiled code reads in place.
+
+Times are whole ticks, so that a sum is the same in any order: skipping over steps, taking them one by one, reading the
+trace in one piece or in many gives the same result to the last bit. The classes say what a record holds; the records
+themselves are rows of NumPy arrays, each class's ``dtype``.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breakeven.serving.compiled import is_compiled
+
+Ints = NDArray[np.int64]
+
+TICKS_PER_S: Final = 1 << 38
+"""Ticks in a second: one tick is 3.6 picoseconds, and 388 days fit into 63 bits."""
+MOST_SPAN_S: Final = float(1 << 24)
+"""Longest trace that is replayed, 194 days: half of what ticks can tell, so that sums have room."""
+NEVER: Final = 1 << 62
+"""A tick that no event reaches."""
+NONE: Final = -1
+"""No request, no replica."""
+
+OFF, STARTING, READY, DRAINING = 0, 1, 2, 3
+"""States of a replica; a draining one finishes its requests and gets no more."""
+
+ROUND_ROBIN, LEAST_OUTSTANDING = 0, 1
+FIXED, BY_QUEUE, BY_KV, BY_SCHEDULE = 0, 1, 2, 3
+
+MOST_RUNNING: Final = 1_024
+"""Sequences that a replica runs at once, at most."""
+BUCKETS_PER_OCTAVE: Final = 256
+"""Buckets between a latency and its double: a percentile is at most 0.2% off."""
+BUCKETS: Final = 64 * BUCKETS_PER_OCTAVE
+BINS: Final = 2_048
+"""Bins of the timeline; when they are full, neighbours merge and a bin stands for twice the time."""
+FIRST_BIN_S: Final = 10
+
+
+class Request(Protocol):
+    """A request in the system, in a slot that is used again. ``left`` is input not yet prefilled.
+
+    ``next`` links the slots of one queue, and those that are free.
+    """
+
+    number: int
+    arrival: int
+    first_token: int
+    input: int
+    output: int
+    left: int
+    next: int
+
+
+class Queue(Protocol):
+    """A queue of slots, linked from head to tail; `NONE` where empty."""
+
+    head: int
+    tail: int
+
+
+class Replica(Protocol):
+    """One replica.
+
+    ``decode_steps`` counts the steps in which all decoding sequences advanced; the heap of ``ends`` has the counts at
+    which they are done, ``ends_of`` their slots. ``context`` are the cached tokens that a decode step reads,
+    ``reserved`` those set aside, ``billed_from`` the tick from which the replica is paid for.
+    """
+
+    now: int
+    waiting: Queue
+    prefilling: Queue
+    decoding: int
+    running: int
+    outstanding: int
+    context: int
+    reserved: int
+    decode_steps: int
+    status: int
+    ready_at: int
+    billed_from: int
+    ends: Ints
+    ends_of: Ints
+
+
+class State(Protocol):
+    """Everything there is one of: the engine and the rules (which do not change), totals, histograms, the timeline."""
+
+    # The engine: ticks of a step by the number of decoding sequences, of a cached token read, of a token prefilled.
+    step: Ints
+    context_token: int
+    prefill_token: float
+    attention_token2: float
+    least_prefill: int
+    overhead: int
+    chunk_tokens: int
+    kv_tokens: int
+    max_running: int
+    # The rules.
+    skips: int
+    dispatch: int
+    policy: int
+    least: int
+    target: float
+    interval: int
+    cooldown: int
+    cold_start: int
+    unbilled: int
+    clock_start: int
+    hourly: Ints
+    slo_ttft: int
+    slo_tpot: float
+    # Totals.
+    received: int
+    served: int
+    within_slo: int
+    steps: int
+    prefilled_tokens: int
+    output_tokens: int
+    busy: int
+    billed: int
+    queued: int
+    waiting: int
+    most_waiting: int
+    in_system: int
+    kv_needed: int
+    cold_starts: int
+    last_event: int
+    # What the fleet remembers.
+    free: int
+    turn: int
+    backlog: Queue
+    next_check: int
+    next_ready: int
+    enough_since: int
+    most_wanted: int
+    # Histograms of latencies by bucket, and the timeline.
+    ttft: Ints
+    tpot: Ints
+    e2e: Ints
+    bin_ticks: int
+    busy_bins: Ints
+    billed_bins: Ints
+    arrival_bins: Ints
+    waiting_bins: Ints
+
+
+_LENGTHS: Final = {
+    "ends": MOST_RUNNING,
+    "ends_of": MOST_RUNNING,
+    "step": MOST_RUNNING + 1,
+    "hourly": 24,
+    "ttft": BUCKETS,
+    "tpot": BUCKETS,
+    "e2e": BUCKETS,
+    "busy_bins": BINS,
+    "billed_bins": BINS,
+    "arrival_bins": BINS,
+    "waiting_bins": BINS,
+}
+_KINDS: Final = {"int": np.int64, "float": np.float64, "Ints": np.int64}
+_QUEUE: Final = np.dtype([("head", np.int64), ("tail", np.int64)])
+
+
+def records(layout: type[Any], count: int) -> Any:
+    """``count`` records as a class lays them out, all zero, their queues empty.
+
+    Compiled code reads rows of an array; plain Python is ten times faster with objects and lists.
+    """
+    if not is_compiled:
+        return [_plain_record(layout) for _ in range(count)]
+    rows = np.zeros(count, dtype=_dtype(layout)).view(np.recarray)
+    for name, kind in layout.__annotations__.items():
+        if kind == "Queue":
+            rows[name]["head"] = rows[name]["tail"] = NONE
+    return rows
+
+
+def free_requests(slots: int, taken: Any = None) -> Any:
+    """``slots`` slots for requests, linked as free, behind the ``taken`` ones."""
+    fresh = records(Request, slots)
+    first = 0 if taken is None else len(taken)
+    for place in range(slots):
+        fresh[place].next = first + place + 1
+    fresh[slots - 1].next = NONE
+    if taken is None:
+        return fresh
+    return np.concatenate([taken, fresh]).view(np.recarray) if is_compiled else taken + fresh
+
+
+def kept_columns(requests: int) -> Ints:
+    """Columns for TTFT and whole duration of single requests, in ticks."""
+    return np.full((2, requests), NONE, dtype=np.int64)
+
+
+def _plain_record(layout: type[Any]) -> SimpleNamespace:
+    empty: dict[str, Any] = {"int": 0, "float": 0.0}
+    values = {
+        name: [0] * _LENGTHS[name]
+        if name in _LENGTHS
+        else SimpleNamespace(head=NONE, tail=NONE)
+        if kind == "Queue"
+        else empty[kind]
+        for name, kind in layout.__annotations__.items()
+    }
+    return SimpleNamespace(**values)
+
+
+def _dtype(layout: type[Any]) -> np.dtype[np.void]:
+    fields: list[Any] = []
+    for name, kind in layout.__annotations__.items():
+        kept_as = _QUEUE if kind == "Queue" else np.dtype(_KINDS[kind])
+        fields.append((name, kept_as, (_LENGTHS[name],)) if name in _LENGTHS else (name, kept_as))
+    return np.dtype(fields, align=True)
