@@ -17,7 +17,7 @@ import numpy as np
 
 from breakeven.serving import edge_fitting, fitting
 from breakeven.serving.answers import place
-from breakeven.serving.constants import Band
+from breakeven.serving.constants import Band, Spread
 from breakeven.serving.edge_constants import EdgeClass
 from breakeven.serving.edge_points import PlacedEdge, read_edge_points
 from breakeven.serving.fitting import LogErrors, MeasuredRows
@@ -99,7 +99,18 @@ def toml_lines(fitted: FittedClass, today: datetime.date) -> Iterator[str]:
         quantity = fitting.band(fitted.by_model.throughput if errors is None else errors, fitted.rows.model_names)
         yield f"\n[{fitted.name}.{name}]"
         yield from (f"{each.name} = {getattr(quantity, each.name):.3g}" for each in fields(Band))
+    for name in ("tpot", "ttft"):
+        errors = getattr(fitted.by_model, name)
+        yield f"\n[{fitted.name}.{name}_spread]"
+        yield from spread_lines(
+            fitting.spread(fitted.by_model.throughput if errors is None else errors, fitted.rows.deployment_names)
+        )
     yield ""
+
+
+def spread_lines(found: Spread) -> Iterator[str]:
+    """A spread as TOML."""
+    yield from (f"{each.name} = {getattr(found, each.name):.3g}" for each in fields(Spread))
 
 
 def report(fitted: FittedClass) -> Iterator[str]:
@@ -134,6 +145,8 @@ def edge_toml_lines(rows: PlacedEdge, unseen: fitting.Floats, today: datetime.da
     yield f"median_error_frac = {bounds.median_error_frac:.3g}"
     yield f"p90_error_frac = {bounds.p90_error_frac:.3g}"
     yield f"coverage_frac = {bounds.coverage_frac:.3g}"
+    yield "\n[spread]"
+    yield from spread_lines(fitting.spread(unseen, devices, least_rows=2))
     for name, found in edge_fitting.fit_edge(rows).items():
         banded = replace(found, low_factor=bounds.low_factor, high_factor=bounds.high_factor)
         yield f"\n[classes.{name}]"

@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.hosted import find_card, find_cards, hosted_cards, require_priced_day
 from breakeven.catalog.negotiated import PriceConfig, read_price_config
 from breakeven.catalog.price_card import PriceCard, Processing
 from breakeven.catalog.pricing import PricedUsage
 from breakeven.catalog.pricing import price as price_usage
 from breakeven.catalog.usage import Usage
+from breakeven.errors import ConfigError
 from breakeven.options.edge import EdgeDevices
 from breakeven.options.gpu_fleet import GpuFleets
 from breakeven.options.hosted_api import HostedApis
@@ -23,6 +25,8 @@ from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
 from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.plan import Plan
+from breakeven.serving.correction_store import read_corrections
+from breakeven.serving.corrections import Corrections
 from breakeven.workload.loading import load_workload
 from breakeven.workload.workload import Workload
 
@@ -48,12 +52,14 @@ def plan(
         show: labels of further options to show.
         top: how many models to show, each by its cheapest way of being served.
         at: the date of the prices; today (UTC) if None.
-        config: tables of ``breakeven.toml``: negotiated prices and provisioned throughput.
+        config: what ``breakeven.toml`` holds beside the commands' options: negotiated prices, provisioned throughput,
+            and as ``calibration`` the file of corrections that ``breakeven calibrate`` stored.
 
     Raises:
         InputError: the workload or a name is wrong.
         NothingFits: nothing meets the requirements.
     """
+    corrections, calibrated = _corrections(config or {})
     asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
     day = at or datetime.now(UTC).date()
     require_priced_day(day)
@@ -62,12 +68,12 @@ def plan(
     wanted = [*show, *{card.name for card in compared_with}]
     return compare(
         asked,
-        _tables(asked, select(candidates, day, prices), day, prices, compared_with),
+        _tables(asked, select(candidates, day, prices), day, prices, compared_with, corrections),
         priced_on=day,
         reference=wanted[-1] if reference else None,
         show=wanted,
         top=top,
-        assumptions=sizing_assumptions(),
+        assumptions=(*sizing_assumptions(), *calibrated),
     )
 
 
@@ -107,8 +113,30 @@ def price(
     return price_usage(card, usage, requests=requests)
 
 
+def _corrections(config: Mapping[str, Any]) -> tuple[Corrections, tuple[Assumption, ...]]:
+    """The corrections that the configuration names, and the assumption that says so.
+
+    Raises:
+        ConfigError: ``calibration`` is not the name of a file.
+        InputError: the file is not what ``breakeven calibrate`` writes.
+    """
+    path = config.get("calibration")
+    if path is None:
+        return Corrections(), ()
+    if not isinstance(path, str | Path):
+        raise ConfigError("calibration must be the name of a file", hint='write calibration = "calibration.toml"')
+    found = read_corrections(Path(path))
+    count = len(found.servers) + len(found.devices)
+    return found, (Assumption(name="calibrated_deployments", value=count, unit="", basis="measured", source=str(path)),)
+
+
 def _tables(
-    workload: Workload, selection: Selection, day: date, prices: PriceConfig, compared_with: Sequence[PriceCard]
+    workload: Workload,
+    selection: Selection,
+    day: date,
+    prices: PriceConfig,
+    compared_with: Sequence[PriceCard],
+    corrections: Corrections,
 ) -> list[Candidates]:
     """The candidate tables of the selected kinds, in the order in which equal costs are decided."""
     tables: list[Candidates] = []
@@ -121,9 +149,17 @@ def _tables(
         tables.append(ProvisionedApis(workload, contracts, named=selection.named))
     if "gpu" in selection.kinds and selection.open_models != ():
         tables += [
-            GpuFleets.of(workload, billing=billing, models=selection.open_models, named=selection.named)
+            GpuFleets.of(
+                workload,
+                billing=billing,
+                models=selection.open_models,
+                named=selection.named,
+                corrections=corrections,
+            )
             for billing in ("hour", "second")
         ]
     if "edge" in selection.kinds and selection.open_models != ():
-        tables.append(EdgeDevices(workload, models=selection.open_models, named=selection.named))
+        tables.append(
+            EdgeDevices(workload, models=selection.open_models, named=selection.named, corrections=corrections)
+        )
     return tables

@@ -20,8 +20,15 @@ from breakeven.cli.options import output_options, text_style, write_output
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV: device, mem_bw_gbs, model, quant, ctx_tokens.",
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrections that `calibrate` stored.",
+)
 @output_options("text", "json", "csv")
-def capacity(points: Path | None, edge_points: Path | None, output_format: str, out: Path | None) -> None:
+def capacity(
+    points: Path | None, edge_points: Path | None, calibration: Path | None, output_format: str, out: Path | None
+) -> None:
     """Throughput and latency of each row of a table of deployments, computed from architecture and data sheets.
 
     A row without concurrency has all its requests there at once. GPUs beyond tp are pipeline stages; notes may carry
@@ -31,13 +38,15 @@ def capacity(points: Path | None, edge_points: Path | None, output_format: str, 
         raise click.UsageError("give either --points FILE or --edge-points FILE")
     from breakeven.render.capacity import edge_report, gpu_report, render_capacity
     from breakeven.serving.answers import answer_points
+    from breakeven.serving.correction_store import read_corrections
     from breakeven.serving.edge_points import answer_edge_points, read_edge_points
     from breakeven.serving.points import read_points
 
+    corrections = None if calibration is None else read_corrections(calibration)
     if points is not None:
         rows = read_points(points)
-        report = gpu_report(rows, answer_points(rows))
+        report = gpu_report(rows, answer_points(rows, corrections))
     elif edge_points is not None:
         devices = read_edge_points(edge_points)
-        report = edge_report(devices, answer_edge_points(devices))
+        report = edge_report(devices, answer_edge_points(devices, corrections))
     write_output(render_capacity(report, output_format, text_style(out)), out)

@@ -16,8 +16,8 @@ from breakeven.errors import ConfigError
 DEFAULT_FILE = Path("breakeven.toml")
 """Read where it is present and no ``--config`` names another."""
 
-ROOM_TABLES = ("prices", "provisioned")
-"""Tables that no command owns: negotiated prices, and throughput bought by the month."""
+ROOM_TABLES = ("prices", "provisioned", "calibration")
+"""What no command owns: negotiated prices, throughput bought by the month, and the file of measured corrections."""
 
 ROOM_VARIABLES = frozenset({"BREAKEVEN_PRICE_LIST"})
 """Variables that a room reads, though they begin like a command's."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, workload_options, write_output
-from breakeven.cli.plan import question_of, read_workload
+from breakeven.cli.plan import configured, question_of, read_workload
 
 
 @click.command(short_help="Cost against volume, and where the cheapest option changes.")
@@ -17,6 +17,11 @@ from breakeven.cli.plan import question_of, read_workload
 @click.option("--candidates", type=COMMA_LIST, metavar="A,B", help="Only options of these models.")
 @click.option("--top", type=click.IntRange(min=1), default=6, show_default=True, help="Options to draw.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrections that `calibrate` stored.",
+)
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context
@@ -28,7 +33,7 @@ def curve(context: click.Context, /, workload: Path, output_format: str, out: Pa
     report = api.curve(
         read_workload(workload, flags),
         labels=flags["pair"] or (),
-        config=context.obj.tables,
+        config=configured(context, flags),
         **question_of(flags),
     )
     write_output(render_curve(report, output_format, text_style(out)), out)

@@ -74,6 +74,11 @@ DOORS = {
         help="What a GPU or an edge device can serve, computed.",
         heading="Serving",
     ),
+    "calibrate": Door(
+        target="breakeven.cli.calibrate:calibrate",
+        help="Correct the serving model by your own measurements.",
+        heading="Serving",
+    ),
 }
 """Every command, in the order of its heading."""
 

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Candidates to show.")
 @click.option("--explain", metavar="LABEL", help="Print the arithmetic of this option, or of this line.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrections that `calibrate` stored.",
+)
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context
@@ -45,13 +50,19 @@ def plan(context: click.Context, /, workload: Path, output_format: str, out: Pat
     from breakeven.render.plan_formats import render_plan
 
     asked = read_workload(workload, flags)
-    question = {**question_of(flags), "reference": flags["reference"], "config": context.obj.tables}
+    question = {**question_of(flags), "reference": flags["reference"], "config": configured(context, flags)}
     label = flags["explain"]
     style = text_style(out)
     if label is None:
         write_output(render_plan(answer(asked, question), output_format, style), out)
     else:
         write_output(render_explanation(explained(asked, question, label), label, output_format, style), out)
+
+
+def configured(context: click.Context, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What the configuration file says to the rooms, with the flags over it."""
+    stated = flags["calibration"]
+    return {**context.obj.tables, **({} if stated is None else {"calibration": stated})}
 
 
 def question_of(flags: Mapping[str, Any]) -> dict[str, Any]:

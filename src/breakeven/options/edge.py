@@ -20,6 +20,7 @@ from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement, quantity
+from breakeven.serving.corrections import Corrections, measured_text
 from breakeven.serving.edge import EDGE_REFUSALS, edge_capacity
 from breakeven.serving.queueing import POOLED_SERVERS, sustainable_load
 from breakeven.workload.workload import Workload
@@ -42,6 +43,7 @@ class EdgeDevices(RefusingTable):
         models: tuple[OpenModel, ...] | None = None,
         devices: tuple[EdgeDevice, ...] | None = None,
         named: bool = False,
+        corrections: Corrections | None = None,
     ) -> None:
         self._workload = workload
         self._models = tuple(open_models().values()) if models is None else models
@@ -59,6 +61,7 @@ class EdgeDevices(RefusingTable):
             precision=self._precision,
             request=request_shape(workload),
             slo=workload.requirements.slo,
+            corrections=corrections,
         )
 
     @property
@@ -197,7 +200,8 @@ class EdgeDevices(RefusingTable):
             curve=self.curve(row),
             ttft_s=float(self._capacity.ttft_s[row]),
             tpot_s=float(self._capacity.tpot_s[row]),
-            latency_note="modelled, one request at a time, without its wait for a free device",
+            latency_note=f"{measured_text(self._capacity, row)}, one request at a time, "
+            "without its wait for a free device",
             quality=served_quality(model.name, precision),
             control=CONTROL,
             note=self._sizing(row),

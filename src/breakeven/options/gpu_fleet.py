@@ -20,6 +20,7 @@ from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
+from breakeven.serving.corrections import Corrections, measured_text
 from breakeven.workload.workload import Workload
 
 CONTROL = "you, rented hardware"
@@ -53,9 +54,11 @@ class GpuFleets(RefusingTable):
         billing: str,
         models: tuple[OpenModel, ...] | None = None,
         named: bool = False,
+        corrections: Corrections | None = None,
     ) -> GpuFleets:
         """The candidates over the catalogue's offers, for these models or all of them."""
-        return cls(workload, gpu_grid(workload, billing=billing, models=models), billing=billing, named=named)
+        grid = gpu_grid(workload, billing=billing, models=models, corrections=corrections)
+        return cls(workload, grid, billing=billing, named=named)
 
     @property
     def group(self) -> Ints:
@@ -193,7 +196,7 @@ class GpuFleets(RefusingTable):
             curve=self.curve(row),
             ttft_s=float(capacity.ttft_s[replica]),
             tpot_s=float(capacity.tpot_s[replica]),
-            latency_note=f"modelled, p{slo.percentile:g} at the planned load",
+            latency_note=f"{measured_text(capacity, replica)}, p{slo.percentile:g} at the planned load",
             quality=model_quality(model.name),
             control=CONTROL,
             note=self._sizing(row),

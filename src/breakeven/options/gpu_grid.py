@@ -13,6 +13,7 @@ from breakeven.catalog.open_models import OpenModel, open_models
 from breakeven.catalog.precisions import Precision, gpu_precisions
 from breakeven.options.curve import Ints
 from breakeven.serving.capacity import CapacityColumns, RequestShape, replica_capacity
+from breakeven.serving.corrections import Corrections
 from breakeven.workload.workload import Workload
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
@@ -68,8 +69,17 @@ def request_shape(workload: Workload) -> RequestShape:
     )
 
 
-def gpu_grid(workload: Workload, *, billing: str, models: Sequence[OpenModel] | None = None) -> GpuGrid:
-    """The grid over all offers with this billing ("hour" for rented instances, "second" for serverless workers)."""
+def gpu_grid(
+    workload: Workload,
+    *,
+    billing: str,
+    models: Sequence[OpenModel] | None = None,
+    corrections: Corrections | None = None,
+) -> GpuGrid:
+    """The grid over all offers with this billing ("hour" for rented instances, "second" for serverless workers).
+
+    ``corrections`` are what measurements say of some replicas.
+    """
     served = tuple(open_models().values()) if models is None else tuple(models)
     bought = tuple(Purchase(o, terms) for o in offers() if o.billing == billing for terms in purchase_prices(o))
     hardware = tuple({p.offer.accelerator: accelerator(p.offer.accelerator) for p in bought}.values())
@@ -95,6 +105,7 @@ def gpu_grid(workload: Workload, *, billing: str, models: Sequence[OpenModel] | 
             tensor_parallel=tensor_parallel,
             request=request_shape(workload),
             slo=workload.requirements.slo,
+            corrections=corrections,
         ),
         replica=replica,
         purchase=purchase,

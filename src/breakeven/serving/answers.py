@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -22,6 +22,7 @@ from breakeven.serving.constants import (
     online_waiting,
     serving_classes,
 )
+from breakeven.serving.corrections import Corrections, Deployment, FactorColumns, engine_family
 from breakeven.serving.deployment import Deployments, Floats, Split, deployments
 from breakeven.serving.points import Point
 
@@ -56,6 +57,7 @@ class Placed:
     points: tuple[Point, ...]
     model_names: NDArray[np.str_]
     gpu_names: NDArray[np.str_]
+    precision_names: NDArray[np.str_]
     notes: tuple[tuple[str, ...], ...]
     deployed: Deployments
     input_tokens: Floats
@@ -69,12 +71,15 @@ class Placed:
         return np.isnan(self.concurrency)
 
 
-def answer_points(points: Sequence[Point]) -> list[PointAnswer]:
-    """One answer per point, in order; an unknown name refuses its row and leaves the others alone."""
+def answer_points(points: Sequence[Point], corrections: Corrections | None = None) -> list[PointAnswer]:
+    """One answer per point, in order; an unknown name refuses its row and leaves the others alone.
+
+    Deployments that ``corrections`` knows are answered with them, on the basis "measured".
+    """
     placed, refused = place(points)
     answered = {answer.line: answer for answer in refused}
     if placed is not None:
-        answered |= {answer.line: answer for answer in _answers(placed)}
+        answered |= {answer.line: answer for answer in _answers(placed, corrections or Corrections())}
     return [answered[point.line] for point in points]
 
 
@@ -117,6 +122,7 @@ def _placed(known: Sequence[tuple[Point, OpenModel, Accelerator, Precision]]) ->
         points=points,
         model_names=np.array([m.name for _, m, _, _ in known]),
         gpu_names=np.array([a.name for _, _, a, _ in known]),
+        precision_names=np.array([p.name for _, _, _, p in known]),
         notes=tuple(_notes(point, model, p) for point, model, _, p in known),
         deployed=deployments(
             list(models.values()),
@@ -154,11 +160,31 @@ def refusals(placed: Placed) -> NDArray[np.object_]:
     return np.select(conditions, texts, default="").astype(object)
 
 
-def _answers(placed: Placed) -> list[PointAnswer]:
+def placed_deployments(placed: Placed) -> list[Deployment]:
+    """What each row runs, as corrections name it."""
+    rows = zip(placed.points, placed.model_names, placed.gpu_names, placed.precision_names, strict=True)
+    return [
+        Deployment(
+            model=str(model),
+            accelerator=str(gpu),
+            precision=str(chosen),
+            accelerators=point.gpus,
+            tensor_parallel=point.replica_tensor_parallel,
+            data_parallel=point.data_parallel,
+            engine=engine_family(point.engine),
+        )
+        for point, model, gpu, chosen in rows
+    ]
+
+
+def _answers(placed: Placed, corrections: Corrections) -> list[PointAnswer]:
     deployed, refused = placed.deployed, refusals(placed)
     offline = placed.is_offline
-    rate, ttft, tpot = modelled(placed)
+    factors = corrections.of_deployments(placed_deployments(placed))
+    rate, ttft, tpot = modelled(placed, factors)
     bands = _bands(deployed, offline)
+    low = np.where(factors.is_measured, factors.low, [each.low_factor for each in bands])
+    high = np.where(factors.is_measured, factors.high, [each.high_factor for each in bands])
     return [
         PointAnswer(line=point.line, refused=str(refused[i]), notes=placed.notes[i])
         if refused[i]
@@ -167,17 +193,19 @@ def _answers(placed: Placed) -> list[PointAnswer]:
             output_tokens_per_s_total=float(rate[i]),
             ttft_ms=None if offline[i] else float(ttft[i] * 1e3),
             tpot_ms=float(tpot[i] * 1e3),
-            low=bands[i].low_factor,
-            high=bands[i].high_factor,
+            low=float(low[i]),
+            high=float(high[i]),
             notes=placed.notes[i],
+            basis="measured" if factors.is_measured[i] else "modelled",
         )
         for i, point in enumerate(placed.points)
     ]
 
 
-def modelled(placed: Placed) -> tuple[Floats, Floats, Floats]:
-    """Output tokens per second, TTFT and TPOT in seconds of every row, with the shipped constants."""
+def modelled(placed: Placed, factors: FactorColumns | None = None) -> tuple[Floats, Floats, Floats]:
+    """Output tokens per second, TTFT and TPOT in seconds of every row, with the shipped constants and ``factors``."""
     deployed, offline = placed.deployed, placed.is_offline
+    factors = factors or FactorColumns.none(len(placed.points))
     bench = serving_classes()["offline"].efficiencies
     tokens = placed.input_tokens, placed.output_tokens
     running = batching.offline_batch(deployed, *tokens)
@@ -185,12 +213,13 @@ def modelled(placed: Placed) -> tuple[Floats, Floats, Floats]:
     online = batching.closed_loop(
         deployed, clients, *tokens, online_efficiencies(deployed.is_moe), online_waiting(deployed.is_moe)
     )
+    online = replace(online, ttft_s=online.ttft_s * factors.ttft, tpot_s=online.tpot_s * factors.tpot)
     rate = np.where(
         offline,
-        batching.offline_tokens_per_s(deployed, *tokens, bench),
+        batching.offline_tokens_per_s(deployed, *tokens, bench) / factors.tpot,
         batching.closed_loop_tokens_per_s(online, clients, placed.output_tokens),
     )
-    offline_tpot = batching.cycle_s(deployed, running, *tokens, bench) / placed.output_tokens
+    offline_tpot = batching.cycle_s(deployed, running, *tokens, bench) / placed.output_tokens * factors.tpot
     return rate, online.ttft_s, np.where(offline, offline_tpot, online.tpot_s)
 
 

@@ -19,6 +19,7 @@ from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.precisions import Precision
 from breakeven.serving import batching, roofline
 from breakeven.serving.constants import HOST_US_PER_SEQ, online_efficiencies, online_waiting, serving_classes
+from breakeven.serving.corrections import Corrections, FactorColumns
 from breakeven.serving.deployment import Deployments, Floats, Ints, deployments, whole_replicas
 from breakeven.workload.workload import Slo
 
@@ -76,6 +77,8 @@ class CapacityColumns:
     low_factor: Floats
     high_factor: Floats
     refusal_code: Ints
+    measured_points: Ints
+    """Measurements that correct the row; 0 where it is modelled alone."""
 
     def row(self, index: int) -> ReplicaCapacity:
         """One row as plain numbers."""
@@ -92,6 +95,7 @@ class CapacityColumns:
             low_factor=float(self.low_factor[index]),
             high_factor=float(self.high_factor[index]),
             refusal=REFUSALS[int(self.refusal_code[index])],
+            basis="measured" if self.measured_points[index] else "modelled",
         )
 
 
@@ -130,6 +134,7 @@ def replica_capacity(
     *,
     request: RequestShape,
     slo: Slo,
+    corrections: Corrections | None = None,
     **where: Unpack[ReplicaIndex],
 ) -> CapacityColumns:
     """Capacity of n replicas.
@@ -140,10 +145,12 @@ def replica_capacity(
         precisions: the precisions that ``where["precision"]`` points into.
         request: the lengths of the requests.
         slo: TTFT and TPOT that the stated percentile of the requests must meet.
+        corrections: what measurements of some of the deployments say; their rows have the basis "measured".
         where: the columns of `ReplicaIndex`, by keyword.
     """
     deployed = deployments(models, accelerators, precisions, whole_replicas(**where))
-    serving = _Serving.of(deployed, request)
+    factors = (corrections or Corrections()).of_replicas(models, accelerators, precisions, **where)
+    serving = _Serving.of(deployed, request, factors)
     whole = np.floor(np.minimum(serving.room(deployed, request), MAX_RUNNING))
     code = _refusals(deployed, serving, request, slo)
     running = _largest_batch(serving, whole, slo)
@@ -161,9 +168,10 @@ class _Serving:
     output_tokens: Floats
     percentile_prefill_s: Floats
     cached_tokens: float
+    factors: FactorColumns
 
     @classmethod
-    def of(cls, deployed: Deployments, request: RequestShape) -> _Serving:
+    def of(cls, deployed: Deployments, request: RequestShape, factors: FactorColumns) -> _Serving:
         fitted = online_efficiencies(deployed.is_moe, HOST_US_PER_SEQ)
         fresh = 1 - request.prefix_reuse_frac
         ones = np.ones(len(deployed.layers))
@@ -177,6 +185,7 @@ class _Serving:
                 deployed, ones * max(request.percentile_input_tokens * fresh, 1.0), fitted
             ),
             cached_tokens=request.mean_input_tokens * request.prefix_reuse_frac,
+            factors=factors,
         )
 
     def room(self, deployed: Deployments, request: RequestShape) -> Floats:
@@ -185,11 +194,11 @@ class _Serving:
         return batching.kv_limited_batch(deployed, tokens)
 
     def prefill_s(self) -> Floats:
-        """Seconds of prefill of a mean request."""
+        """Seconds of prefill of a mean request, measurements aside."""
         return roofline.prefill_s(self.deployed, self.computed_tokens, self.fitted)
 
     def step_s(self, running: Floats) -> Floats:
-        """Seconds of a decode step."""
+        """Seconds of a decode step, measurements aside."""
         context = self.cached_tokens + self.computed_tokens + self.output_tokens / 2
         return roofline.decode_step_s(self.deployed, running, context, self.fitted)
 
@@ -199,7 +208,7 @@ class _Serving:
         tpot = self.step_s(running) + running * prefill / self.output_tokens
         others = self.waiting.queue_frac * np.maximum(running - 1, 0) * prefill
         ttft = self.waiting.base_ms * 1e-3 + self.percentile_prefill_s + tpot / 2 + others
-        return ttft, tpot
+        return ttft * self.factors.ttft, tpot * self.factors.tpot
 
 
 def _refusals(deployed: Deployments, serving: _Serving, request: RequestShape, slo: Slo) -> Ints:
@@ -247,17 +256,22 @@ def _columns(
     classes = serving_classes()
     dense, moe = classes["online-dense"].throughput, classes["online-moe"].throughput
     tokens = np.full_like(rate, request.mean_input_tokens + request.mean_output_tokens)
+    slower, is_measured = serving.factors.tpot, serving.factors.is_measured
+    low, high = (
+        np.where(deployed.is_moe, getattr(moe, name), getattr(dense, name)) for name in ("low_factor", "high_factor")
+    )
     return CapacityColumns(
         requests_per_s=rate,
         output_tokens_per_s=rate * request.mean_output_tokens,
-        prefill_tokens_per_s=np.where(answered, serving.computed_tokens / serving.prefill_s(), 0.0),
-        decode_tokens_per_s=np.where(answered, running / serving.step_s(running), 0.0),
+        prefill_tokens_per_s=np.where(answered, serving.computed_tokens / serving.prefill_s() / slower, 0.0),
+        decode_tokens_per_s=np.where(answered, running / serving.step_s(running) / slower, 0.0),
         max_concurrent_requests=np.where(answered, running, 0).astype(np.int64),
         ttft_s=np.where(answered, ttft, np.nan),
         tpot_s=np.where(answered, tpot, np.nan),
         weight_bytes=deployed.weight_bytes,
         kv_bytes_per_request=deployed.kv_bytes(tokens) * deployed.kv_shards,
-        low_factor=np.where(deployed.is_moe, moe.low_factor, dense.low_factor),
-        high_factor=np.where(deployed.is_moe, moe.high_factor, dense.high_factor),
+        low_factor=np.where(is_measured, serving.factors.low, low),
+        high_factor=np.where(is_measured, serving.factors.high, high),
         refusal_code=code,
+        measured_points=serving.factors.points,
     )

@@ -41,6 +41,17 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Standard deviations of log(measured / modelled) time on models left out of the fit.
+
+    ``between`` deployments (model, accelerators, split, precision, engine), and ``within`` one of them over loads.
+    """
+
+    between: float
+    within: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServingClass:
     """One class of deployments that shares its constants: offline, online dense or online mixture of experts."""
 
@@ -54,6 +65,8 @@ class ServingClass:
     throughput: Band
     tpot: Band
     ttft: Band
+    tpot_spread: Spread
+    ttft_spread: Spread
 
 
 @cache
@@ -94,4 +107,6 @@ def _serving_class(name: str, table: Mapping[str, Any]) -> ServingClass:
         throughput=Band(**table["throughput"]),
         tpot=Band(**table["tpot"]),
         ttft=Band(**table["ttft"]),
+        tpot_spread=Spread(**table["tpot_spread"]),
+        ttft_spread=Spread(**table["ttft_spread"]),
     )

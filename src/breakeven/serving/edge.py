@@ -9,7 +9,7 @@ ones. All columns are computed at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypedDict, Unpack
 
 import numpy as np
@@ -20,6 +20,7 @@ from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.precisions import Precision
 from breakeven.serving import kv_cache, weights
 from breakeven.serving.capacity import RequestShape
+from breakeven.serving.corrections import Corrections, FactorColumns
 from breakeven.serving.deployment import Floats, Ints
 from breakeven.serving.edge_constants import EdgeClass, edge_fit
 from breakeven.workload.workload import Slo
@@ -64,6 +65,8 @@ class EdgeColumns:
     low_factor: Floats
     high_factor: Floats
     refusal_code: Ints
+    measured_points: Ints
+    """Measurements that correct the row; 0 where it is modelled alone."""
 
     def row(self, index: int) -> EdgeCapacity:
         """One row as plain numbers."""
@@ -77,6 +80,7 @@ class EdgeColumns:
             low_factor=float(self.low_factor[index]),
             high_factor=float(self.high_factor[index]),
             refusal=EDGE_REFUSALS[int(self.refusal_code[index])],
+            basis="measured" if self.measured_points[index] else "modelled",
         )
 
 
@@ -103,6 +107,7 @@ def edge_capacity(
     *,
     request: RequestShape,
     slo: Slo,
+    corrections: Corrections | None = None,
     **where: Unpack[EdgeIndex],
 ) -> EdgeColumns:
     """Capacity of n devices, one request at a time.
@@ -113,9 +118,11 @@ def edge_capacity(
         precisions: GGUF formats that ``where["precision"]`` points into.
         request: the lengths of the requests.
         slo: TTFT and TPOT that must be met.
+        corrections: what measurements of some of the devices say; their rows have the basis "measured".
         where: the columns of `EdgeIndex`, by keyword.
     """
-    served = _Served.of(devices, models, precisions, where, request)
+    factors = (corrections or Corrections()).of_devices([devices[index] for index in where["device"]])
+    served = _Served.of(devices, models, precisions, where, request).corrected(factors)
     tpot = served.tpot_s
     ttft = request.percentile_input_tokens * (1 - request.prefix_reuse_frac) / served.prefill_tokens_per_s + tpot
     code = _refusals(served, ttft, request, slo)
@@ -130,6 +137,7 @@ def edge_capacity(
         low_factor=served.low_factor,
         high_factor=served.high_factor,
         refusal_code=code,
+        measured_points=factors.points,
     )
 
 
@@ -177,6 +185,15 @@ class _Served:
             context_window_tokens=np.array([float(each.context_window_tokens) for each in models])[where["model"]],
             low_factor=np.array([each.low_factor for each in classes])[where["device"]],
             high_factor=np.array([each.high_factor for each in classes])[where["device"]],
+        )
+
+    def corrected(self, factors: FactorColumns) -> _Served:
+        """The same columns with the factors of measured devices."""
+        return replace(
+            self,
+            tpot_s=self.tpot_s * factors.tpot,
+            low_factor=np.where(factors.is_measured, factors.low, self.low_factor),
+            high_factor=np.where(factors.is_measured, factors.high, self.high_factor),
         )
 
     def request_s(self, request: RequestShape) -> Floats:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from breakeven.catalog.evidence import Basis
+from breakeven.serving.constants import Spread
 
 POOLED: Final = "pooled"
 """Stands for a class of which no device was measured."""
@@ -52,6 +53,7 @@ class EdgeFit:
     median_error_frac: float
     p90_error_frac: float
     coverage_frac: float
+    spread: Spread
     classes: Mapping[str, EdgeClass]
 
     def of(self, device_class: str) -> EdgeClass:
@@ -65,4 +67,5 @@ def edge_fit() -> EdgeFit:
     text = (files(__package__) / "data" / "edge_constants.toml").read_text(encoding="utf-8")
     table: dict[str, Any] = tomllib.loads(text)
     classes = {name: EdgeClass(name=name, **fields) for name, fields in table.pop("classes").items()}
-    return EdgeFit(**table, classes=MappingProxyType(classes))
+    spread = Spread(**table.pop("spread"))
+    return EdgeFit(**table, spread=spread, classes=MappingProxyType(classes))

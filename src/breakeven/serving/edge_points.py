@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from breakeven.catalog.open_models import OpenModel, open_model
 from breakeven.catalog.precisions import Precision, precision
 from breakeven.errors import UnknownName
 from breakeven.serving import edge
+from breakeven.serving.corrections import Corrections
 from breakeven.serving.deployment import Floats
 from breakeven.serving.edge_constants import EdgeClass, edge_fit
 from breakeven.serving.points import measured_number, number, read_rows, required_text
@@ -78,17 +79,23 @@ def read_edge_points(path: Path) -> list[EdgePoint]:
     return list(_edge_points(path))
 
 
-def answer_edge_points(points: Sequence[EdgePoint]) -> list[EdgePointAnswer]:
-    """One answer per point, in order; an unknown name refuses its row and leaves the others alone."""
+def answer_edge_points(points: Sequence[EdgePoint], corrections: Corrections | None = None) -> list[EdgePointAnswer]:
+    """One answer per point, in order; an unknown name refuses its row and leaves the others alone.
+
+    Devices that ``corrections`` knows are answered with them, on the basis "measured".
+    """
     placed, refused = place_edge(points)
     answered = {answer.line: answer for answer in refused}
     if placed is not None:
         classes = [edge_fit().of(name) for name in placed.device_classes]
-        speed = 1 / seconds_per_token(placed, classes)
-        answered |= {
-            point.line: _answer(placed, index, classes[index], float(speed[index]))
-            for index, point in enumerate(placed.points)
-        }
+        factors = (corrections or Corrections()).of_devices([point.device for point in placed.points])
+        speed = 1 / (seconds_per_token(placed, classes) * factors.tpot)
+        for index, point in enumerate(placed.points):
+            answer = _answer(placed, index, classes[index], float(speed[index]))
+            if factors.is_measured[index] and not answer.refused:
+                low, high = float(factors.low[index]), float(factors.high[index])
+                answer = replace(answer, low=low, high=high, basis="measured")
+            answered[point.line] = answer
     return [answered[point.line] for point in points]
 
 

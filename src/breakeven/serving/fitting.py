@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.serving import batching
-from breakeven.serving.answers import Placed
+from breakeven.serving.answers import Placed, placed_deployments
 from breakeven.serving.batching import Waiting
-from breakeven.serving.constants import Band
+from breakeven.serving.constants import Band, Spread
 from breakeven.serving.deployment import Deployments, Floats
 from breakeven.serving.roofline import Efficiencies
 
@@ -60,6 +61,8 @@ class MeasuredRows:
     ttft_s: Floats
     model_names: NDArray[np.str_]
     gpu_names: NDArray[np.str_]
+    engine_names: NDArray[np.str_]
+    deployment_names: NDArray[np.str_]
 
     @classmethod
     def of(cls, placed: Placed) -> MeasuredRows:
@@ -81,6 +84,8 @@ class MeasuredRows:
             ttft_s=ttft,
             model_names=placed.model_names,
             gpu_names=placed.gpu_names,
+            engine_names=np.array([point.engine for point in placed.points]),
+            deployment_names=np.array([str(each) for each in placed_deployments(placed)]),
         )
 
     def rows(self, chosen: NDArray[np.bool_]) -> MeasuredRows:
@@ -181,6 +186,25 @@ def band(log_errors: Floats, groups: NDArray[np.str_]) -> Band:
         p90_error_frac=float(np.quantile(share, 0.9)),
         coverage_frac=float(held.mean()),
     )
+
+
+def spread(log_errors: Floats, groups: NDArray[np.str_], *, least_rows: int = 3) -> Spread:
+    """How far deployments lie apart, and the loads of one of them, both robust to the tails.
+
+    Each is taken from the range that holds 80% of the deviations, as if they were normal. Groups with fewer than
+    ``least_rows`` rows say nothing about either.
+    """
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    members = [rows for rows in members if len(rows) >= least_rows]
+    middles = np.array([np.median(log_errors[rows]) for rows in members])
+    # Deviations from a group's own middle are too small by sqrt(1 - 1 / n).
+    inside = [(log_errors[rows] - log_errors[rows].mean()) / np.sqrt(1 - 1 / len(rows)) for rows in members]
+    return Spread(between=_deviation(middles), within=_deviation(np.concatenate(inside)))
+
+
+def _deviation(values: Floats) -> float:
+    """Standard deviation of the normal distribution that would hold 80% of the values as far from 0."""
+    return float(np.quantile(np.abs(values), 0.8) / NormalDist().inv_cdf(0.9))
 
 
 def efficiencies(constants: Mapping[str, float]) -> Efficiencies:
