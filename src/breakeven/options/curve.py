@@ -38,6 +38,11 @@ class CostCurve:
     min_units: int = 0
     pooled_requests_per_day: tuple[int, ...] = ()
 
+    @property
+    def coefficients(self) -> tuple[Fraction, Fraction, Fraction]:
+        """The fixed cost, the cost of a daily request and the cost of a unit, US dollars a month."""
+        return self.fixed_usd_per_month, self.usd_per_month_per_daily_request, self.unit_usd_per_month
+
     def units(self, requests_per_day: int) -> int:
         """Units bought at this volume (unit-hours of a day for a fleet billed by the hour)."""
         if self.pooled_requests_per_day and requests_per_day <= self.pooled_requests_per_day[-1]:
@@ -124,7 +129,7 @@ class CurveColumns:
     @property
     def padding(self) -> Ints:
         """Capacities of a row that stand for nothing and count as one unit each, shape (n,)."""
-        padding: Ints = (self.unit_requests_per_day[:, 1:] == UNBOUNDED_REQUESTS_PER_DAY).sum(axis=1)
+        padding: Ints = (self.unit_requests_per_day == UNBOUNDED_REQUESTS_PER_DAY).sum(axis=1)
         return padding
 
     @property

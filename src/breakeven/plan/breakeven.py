@@ -11,11 +11,13 @@ equal costs the option that comes first in the list keeps the place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import lcm
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 
@@ -215,15 +217,30 @@ class _Interval:
         winners: Ints = np.argmin(costs, axis=0)
         best = costs.min(axis=0)
         close = costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC
-        for index in np.flatnonzero(close.sum(axis=0) > 1).tolist():
-            winners[index] = self._winner(int(volumes[index]), np.flatnonzero(close[:, index]).tolist())
+        unclear = np.flatnonzero(close.sum(axis=0) > 1)
+        if len(unclear):
+            rivals = np.flatnonzero(close[:, unclear].any(axis=1))
+            winners[unclear] = rivals[np.argmin(self._exact_costs(rivals, volumes[unclear]), axis=0)]
         return winners
+
+    def _exact_costs(self, rows: Ints, volumes: Ints) -> NDArray[np.object_]:
+        """Cost of these curves at each volume, exact: whole numbers of one small common part of a dollar."""
+        curves = [self._exact_curve(row) for row in rows.tolist()]
+        parts = lcm(*(cost.denominator for curve in curves for cost in curve.coefficients))
+        whole = volumes.astype(object)
+        costs = []
+        for row, curve in zip(rows.tolist(), curves, strict=True):
+            fixed, each, unit = (int(cost * parts) for cost in curve.coefficients)
+            bought = (self._units(row, volumes) - self._columns.padding[row]).astype(object)
+            costs.append(fixed + each * whole + unit * bought)
+        return np.array(costs)
 
     def _all_costs(self, volumes: Ints) -> Floats:
         """Cost of each curve at each volume, shape (curves, m)."""
         return np.stack([self._costs(row, volumes) for row in range(len(self._rows))])
 
-    def _costs(self, row: int, volumes: Ints) -> Floats:
+    def _units(self, row: int, volumes: Ints) -> Ints:
+        """Units that one curve buys at each volume, its padding included, shape (m,)."""
         columns = self._columns
         units = np.zeros(len(volumes), dtype=np.int64)
         for capacity in columns.unit_requests_per_day[row].tolist():
@@ -232,11 +249,15 @@ class _Interval:
         if len(pooled) and pooled[-1]:
             few = np.searchsorted(pooled, volumes, side="left") + 1 + columns.padding[row]
             units = np.where(volumes <= pooled[-1], few, units)
-        units = np.maximum(units, columns.min_units[row])
+        bought: Ints = np.maximum(units, columns.min_units[row])
+        return bought
+
+    def _costs(self, row: int, volumes: Ints) -> Floats:
+        columns = self._columns
         return np.asarray(
             columns.fixed_usd_per_month[row]
             + columns.usd_per_month_per_daily_request[row] * volumes
-            + columns.unit_usd_per_month[row] * units,
+            + columns.unit_usd_per_month[row] * self._units(row, volumes),
             dtype=np.float64,
         )
 
@@ -245,10 +266,9 @@ class _Interval:
             self._exact[winner] = self._curves.exact(int(self._rows[winner]))
         return self._exact[winner]
 
-    def _winner(self, volume: int, rows: Iterable[int] | None = None) -> int:
-        """The cheapest curve of these rows (ascending; all if None), exactly; of equal ones the first."""
-        among = range(len(self._rows)) if rows is None else rows
-        return min(among, key=lambda row: self._exact_curve(row).usd_per_month(volume))
+    def _winner(self, volume: int) -> int:
+        """The cheapest curve at a volume, exactly; of equal ones the first."""
+        return min(range(len(self._rows)), key=lambda row: self._exact_curve(row).usd_per_month(volume))
 
     def _takeovers(self, starts: Ints, ends: Ints, left: Ints, right: Ints) -> Ints:
         """For each segment the volume at which its right winner takes over from its left one, shape (m,).
