@@ -34,6 +34,9 @@ SLOWEST_ANSWER_S = {"batch": 86_400.0, "flex": 900.0}
 Source: developers.openai.com guides "batch" and "flex processing", seen 2026-11.
 """
 
+TRUSTED_WINDOW_TOKENS = 32_768
+"""What a model is trusted to read where no list states its context window: assumed, an eighth of the stated median."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostedPrice:
@@ -167,6 +170,8 @@ class HostedApis(RefusingTable):
         if card.is_free:
             return "free tier: rate-limited, no service level, no price to plan with"
         window = card.context_window_tokens
+        if window is None and self._longest_request_tokens > TRUSTED_WINDOW_TOKENS:
+            return f"context window unknown, and the longest request exceeds {TRUSTED_WINDOW_TOKENS:,} tokens"
         if window is not None and window < self._longest_request_tokens:
             return "the longest request exceeds the model's context window"
         return ""

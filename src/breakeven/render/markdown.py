@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from breakeven.render.document import Column, Document, Section, Table
+from breakeven.render.text import printable
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
 
@@ -25,7 +26,7 @@ def escape(text: str) -> str:
     >>> escape("a|b *c* <d>")
     'a\\|b \\*c\\* \\<d\\>'
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def _section_blocks(section: Section) -> Iterator[str]:
