@@ -294,3 +294,19 @@ def test_a_refused_option_that_is_named_says_so(typed: Typed) -> None:
     assert list(refusals) == ["openrouter/lfm-7b"]
     assert "unrated" in refusals["openrouter/lfm-7b"]
     assert "refused" in typed(*question)[1]
+
+
+def test_an_unknown_context_window_is_not_endless(typed: Typed, folder: Path) -> None:
+    tokens = "input_tokens = 90_000_000\noutput_tokens = 90_000_000\n"
+    (folder / "endless.toml").write_text(f"[workload]\nrequests_per_day = 10\n{tokens}", "utf-8")
+    assert "context window" in refused(typed("plan", "endless.toml", "--candidates", "api"), 1)
+
+
+@pytest.mark.parametrize("output_format", ["text", "markdown", "html"])
+def test_a_name_steers_no_terminal_and_no_browser(typed: Typed, folder: Path, output_format: str) -> None:
+    evil = r"<script>alert(1)</script> | \u001b[31m\n"
+    (folder / "evil.toml").write_text(f'{WORKLOAD}name = "{evil}"\n', "utf-8")
+    code, printed, _ = typed("plan", "evil.toml", "--candidates", "gpt-4o", "--format", output_format)
+    assert code == 0
+    assert "\x1b" not in printed
+    assert output_format == "text" or "<script>alert" not in printed
