@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,10 +11,12 @@ from markupsafe import Markup
 from breakeven.render.charts import svg
 from breakeven.render.document import Chart, Document
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def render(document: Document) -> str:
-    """The document as a page; every text in it is escaped."""
-    return _environment().get_template("document.html").render(document=document)
+    """The document as a page; every text in it is escaped, and control characters, which HTML forbids, replaced."""
+    return _CONTROLS.sub("?", _environment().get_template("document.html").render(document=document))
 
 
 @cache
