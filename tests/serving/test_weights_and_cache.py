@@ -77,10 +77,15 @@ def test_fewer_bits_never_take_more_bytes_and_published_bits_are_not_widened() -
 
 
 def test_arithmetic_is_native_where_there_is_any_and_else_sixteen_bit_or_refused() -> None:
-    a100, h100 = {"fp16": 312e12, "int8": 624e12}, {"fp16": 989e12, "fp8": 1978e12}
+    t4 = {"fp16": 65e12, "int8": 130e12}
+    a100 = {"fp16": 312e12, "bf16": 312e12, "int8": 624e12}
+    h100 = {"fp16": 989e12, "bf16": 989e12, "fp8": 1978e12}
     llama, gpt_oss = open_model("Llama-3.1-8B"), open_model("gpt-oss-120b")
     assert weights.peak_flops_per_s(h100, cases.FP8, llama) == 1978e12
     assert weights.peak_flops_per_s(a100, cases.FP8, llama) == 312e12
     assert weights.peak_flops_per_s(h100, cases.INT4, llama) == 989e12
     assert weights.peak_flops_per_s(h100, cases.FP4, llama) == 0
     assert weights.peak_flops_per_s(h100, cases.FP4, gpt_oss) == 989e12
+    assert weights.peak_flops_per_s(t4, cases.INT4, llama) == 65e12
+    assert weights.peak_flops_per_s(t4, cases.FP8, llama) == 0
+    assert weights.peak_flops_per_s(t4, cases.FP4, gpt_oss) == 0

@@ -21,7 +21,7 @@ class Accelerator:
     """One accelerator. Bandwidths are bytes per second, peaks are dense operations per second by precision.
 
     ``peak_flops_per_s`` has the precisions that the hardware multiplies natively, of
-    ``fp16``, ``fp8``, ``int8``, ``fp4``. ``interconnect_bytes_per_s`` is one way, per accelerator.
+    ``fp16``, ``bf16``, ``fp8``, ``int8``, ``fp4``. ``interconnect_bytes_per_s`` is one way, per accelerator.
     """
 
     name: str
@@ -83,4 +83,6 @@ def _peaks(row: Row) -> Mapping[str, float]:
     peaks = {precision: tflops * 1e12 for precision, tflops in stated.items() if tflops}
     if "fp16" not in peaks:
         raise row.wrong("fp16_dense_tflops must be a positive number")
+    if row.choice("bf16", ("yes", "no")) == "yes":
+        peaks["bf16"] = peaks["fp16"]
     return MappingProxyType(peaks)

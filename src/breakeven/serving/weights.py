@@ -19,11 +19,14 @@ def peak_flops_per_s(peaks: Mapping[str, float], precision: Precision, model: Op
     """Peak operations per second that an accelerator gives a model at a precision; 0 where it cannot run it.
 
     8-bit weights run on older GPUs as weight-only formats at the 16-bit peak. Four-bit floats need native
-    arithmetic, except where the model is published in them (MXFP4 gpt-oss), for which engines have such kernels.
+    arithmetic, except where the model is published in them (MXFP4 gpt-oss), for which engines have such kernels; both
+    kinds of kernel start at the first generation that multiplies bfloat16 (NVIDIA Ampere), as does MXFP4 itself.
     """
+    if model.native_weight_bits < 8 and "bf16" not in peaks:
+        return 0.0
     native = peaks.get(precision.compute, 0.0)
     widens = precision.compute in WIDENED or model.native_weight_bits <= precision.weight_bits < 8
-    return native or (peaks.get("fp16", 0.0) if widens else 0.0)
+    return native or (peaks.get("bf16", 0.0) if widens else 0.0)
 
 
 def expert_bits(model: OpenModel, precision: Precision) -> float:
