@@ -15,7 +15,7 @@ from breakeven.catalog.tables import rows
 from breakeven.errors import CatalogError, UnknownName
 
 HEADER = (
-    "name,memory_gib,memory_bandwidth_gb_per_s,fp16_dense_tflops,int8_dense_tflops,fp8_dense_tflops,fp4_dense_tflops,"
+    "name,memory_gib,memory_bandwidth_gb_per_s,fp16_dense_tflops,bf16,int8_dense_tflops,fp8_dense_tflops,fp4_dense_tflops,"
     "board_power_w,interconnect_gb_per_s,source,checked_on,confidence,note\n"
 )
 
@@ -107,10 +107,10 @@ def test_every_measured_and_every_priced_accelerator_is_known(shared_data: Path)
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("X,0,1,1,,,,1,1,s,2026-11-24,seen,", "memory_gib must be a positive number"),
-        ("X,1,1,,,,,1,1,s,2026-11-24,seen,", "fp16_dense_tflops must be a positive number"),
-        ("X,1,1,1,,,,1,,s,2026-11-24,seen,", "interconnect_gb_per_s must be a positive number"),
-        ("X,1,1,1,,,,1,1,,2026-11-24,seen,", "source is blank"),
+        ("X,0,1,1,yes,,,,1,1,s,2026-11-24,seen,", "memory_gib must be a positive number"),
+        ("X,1,1,,yes,,,,1,1,s,2026-11-24,seen,", "fp16_dense_tflops must be a positive number"),
+        ("X,1,1,1,yes,,,,1,,s,2026-11-24,seen,", "interconnect_gb_per_s must be a positive number"),
+        ("X,1,1,1,yes,,,,1,1,,2026-11-24,seen,", "source is blank"),
     ],
 )
 def test_a_wrong_row_is_refused(line: str, reason: str) -> None:
