@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Price a workload on hosted APIs, own GPUs and edge devices.")
 @click.argument("workload", type=click.Path(path_type=Path))
-@click.option("--candidates", type=COMMA_LIST, metavar="A,B", help="Only these models, hosted or open, or kinds (api, gpu, edge); with both, these models in these ways.")
+@click.option(
+    "--candidates",
+    type=COMMA_LIST,
+    metavar="A,B",
+    help="Only these models, hosted or open, or kinds (api, gpu, edge); with both, these models in these ways.",
+)
 @click.option("--reference", metavar="MODEL", help="Hosted model that thresholds and savings are held against.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Candidates to show.")
 @click.option("--explain", metavar="LABEL", help="Print the arithmetic of this option, or of this line.")
