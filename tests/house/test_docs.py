@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ import pytest
 from breakeven import errors
 from breakeven.catalog.negotiated import read_price_config
 from breakeven.cli import main as front_door
+from breakeven.serving.fleet_file import fleet_of
 from breakeven.workload.settings import SETTINGS
 from breakeven.workload.toml_file import read_tables
 from conftest import REPOSITORY
@@ -126,6 +128,8 @@ def test_every_file_that_the_docs_show_can_be_read(page: Path, tmp_path: Path) -
             path = tmp_path / f"{number}.toml"
             path.write_text(block)
             assert read_tables(path)["workload"]
+        elif "[fleet]" in block:
+            assert fleet_of(tomllib.loads(block, parse_float=Decimal), where="page").model
         else:
             own = read_price_config(tomllib.loads(block))
             assert len(own.prices) + len(own.provisioned) == block.count("[[")

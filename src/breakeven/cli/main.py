@@ -79,6 +79,11 @@ DOORS = {
         help="Correct the serving model by your own measurements.",
         heading="Serving",
     ),
+    "simulate": Door(
+        target="breakeven.cli.simulate:simulate",
+        help="Replay a trace through a fleet: latency, utilization and dollars.",
+        heading="Serving",
+    ),
 }
 """Every command, in the order of its heading."""
 

@@ -154,7 +154,7 @@ def overrides(flags: Mapping[str, Any]) -> WorkloadOverrides:
     if "hourly_shape" in stated:
         stated["hourly_shape"] = _hourly_shape(stated["hourly_shape"])
     if "columns" in stated:
-        stated["columns"] = _trace_columns(stated["columns"])
+        stated["columns"] = trace_columns(stated["columns"])
     return WorkloadOverrides(**stated)
 
 
@@ -173,7 +173,12 @@ def _hourly_shape(text: str) -> str | tuple[float, ...]:
         ) from error
 
 
-def _trace_columns(pairs: tuple[str, ...]) -> TraceColumns:
+def trace_columns(pairs: tuple[str, ...]) -> TraceColumns:
+    """The columns that ``NAME=COLUMN`` pairs name.
+
+    Raises:
+        InputError: a pair that is not of that form.
+    """
     from breakeven.workload.overrides import TraceColumns
 
     named: dict[str, str] = {}

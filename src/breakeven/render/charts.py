@@ -49,7 +49,7 @@ def cost_against_volume(points: Sequence[Mark], zones: Iterable[Zone], requests_
             "Monthly cost in US dollars by requests a day, one line an option, both axes logarithmic. "
             f"The solid rule is today's volume; {len(flips)} dashed rules mark where the cheapest of them changes."
         ),
-        spec=_spec({"layer": [*layers, _rule_label(today, "today")]}),
+        spec=framed({"layer": [*layers, _rule_label(today, "today")]}),
     )
 
 
@@ -87,7 +87,7 @@ def cost_against_latency(points: Sequence[Mark]) -> Chart:
             "Monthly cost in US dollars by seconds to a whole average answer, one point an option; "
             "the letters are those of the table."
         ),
-        spec=_spec({"data": {"values": values}, "layer": layers}),
+        spec=framed({"data": {"values": values}, "layer": layers}),
     )
 
 
@@ -159,7 +159,8 @@ def _datum(point: Mark) -> dict[str, Any]:
     return {"name": point.name, "x": point.x, "usd_per_month": point.usd_per_month, "group": point.group}
 
 
-def _spec(content: dict[str, Any]) -> dict[str, Any]:
+def framed(content: dict[str, Any]) -> dict[str, Any]:
+    """A specification with the size, the axes and the colours that all charts share."""
     ink = {"labelColor": _INK, "titleColor": _INK}
     return {
         "$schema": _SCHEMA,

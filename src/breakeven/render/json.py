@@ -6,7 +6,19 @@ import json
 from importlib import resources
 from typing import Any
 
-SCHEMA_NAMES = ("plan", "diff", "curve", "explain", "price", "prices", "price-check", "price-update", "capacity", "calibrate")
+SCHEMA_NAMES = (
+    "plan",
+    "diff",
+    "curve",
+    "explain",
+    "price",
+    "prices",
+    "price-check",
+    "price-update",
+    "capacity",
+    "calibrate",
+    "simulate",
+)
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 
 

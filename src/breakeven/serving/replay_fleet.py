@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from breakeven.serving.compiled import compiled
 from breakeven.serving.replay import Slots, advance, append, make_room, spread
 from breakeven.serving.replay_state import (
+    BINS,
     BY_KV,
     BY_QUEUE,
     DRAINING,
@@ -84,8 +85,9 @@ def receive(columns: Columns, begin: int, state: State, fleet: Fleet) -> int:
 @compiled
 def note_arrival(tick: int, state: State) -> None:
     """Count an arrival and the queue it finds in the timeline."""
-    make_room(tick, state)
-    place = tick // state.bin_ticks
+    if tick >> state.bin_shift >= BINS:
+        make_room(tick, state)
+    place = tick >> state.bin_shift
     state.arrival_bins[place] += 1
     state.waiting_bins[place] = max(state.waiting_bins[place], state.waiting)
     state.most_waiting = max(state.most_waiting, state.waiting)
@@ -122,9 +124,11 @@ def chosen_place(tick: int, state: State, fleet: Fleet) -> int:
                     best, fewest = place, replica.outstanding
         return best
     for step in range(many):
-        place = (state.turn + step) % many
+        place = state.turn + step
+        if place >= many:
+            place -= many
         if fleet.replicas[place].status == READY:
-            state.turn = (place + 1) % many
+            state.turn = place + 1 if place + 1 < many else 0
             return place
     return NONE
 

@@ -12,7 +12,7 @@ from breakeven.serving.replay_state import (
     BY_KV,
     BY_QUEUE,
     BY_SCHEDULE,
-    FIRST_BIN_S,
+    FIRST_BIN_SHIFT,
     FIXED,
     LEAST_OUTSTANDING,
     MOST_RUNNING,
@@ -43,14 +43,12 @@ def new_state(engine: EngineCoefficients, fleet: Fleet, starts_at_clock_s: float
         raise InputError(f"an engine runs 1 to {MOST_RUNNING} sequences at once", cause=f"{engine.max_running} stated")
     state = records(State, 1)[0]
     values = {**_engine_values(engine), **_fleet_values(fleet, engine)}
-    values |= {"skips": int(skips), "clock_start": ticks(starts_at_clock_s), "bin_ticks": FIRST_BIN_S * TICKS_PER_S}
+    values |= {"skips": int(skips), "clock_start": ticks(starts_at_clock_s), "bin_shift": FIRST_BIN_SHIFT}
     for name, value in values.items():
         setattr(state, name, value)
-    for batch, seconds in enumerate(engine.step_s):
-        state.step[batch] = ticks(float(seconds))
-    if fleet.autoscaling is not None:
-        for hour, count in enumerate(fleet.autoscaling.hourly_replicas):
-            state.hourly[hour] = count
+    state.step[: engine.max_running + 1] = [ticks(seconds) for seconds in engine.step_s.tolist()]
+    if fleet.autoscaling is not None and fleet.autoscaling.hourly_replicas:
+        state.hourly[:] = fleet.autoscaling.hourly_replicas
     return state
 
 

@@ -39,7 +39,8 @@ BUCKETS_PER_OCTAVE: Final = 256
 BUCKETS: Final = 64 * BUCKETS_PER_OCTAVE
 BINS: Final = 2_048
 """Bins of the timeline; when they are full, neighbours merge and a bin stands for twice the time."""
-FIRST_BIN_S: Final = 10
+FIRST_BIN_SHIFT: Final = 41
+"""The first bins have 2**41 ticks: 8 seconds."""
 
 
 class Request(Protocol):
@@ -139,11 +140,11 @@ class State(Protocol):
     next_ready: int
     enough_since: int
     most_wanted: int
-    # Histograms of latencies by bucket, and the timeline.
+    # Histograms of latencies by bucket, and the timeline, whose bins have 2**bin_shift ticks.
     ttft: Ints
     tpot: Ints
     e2e: Ints
-    bin_ticks: int
+    bin_shift: int
     busy_bins: Ints
     billed_bins: Ints
     arrival_bins: Ints
@@ -185,12 +186,13 @@ def free_requests(slots: int, taken: Any = None) -> Any:
     """``slots`` slots for requests, linked as free, behind the ``taken`` ones."""
     fresh = records(Request, slots)
     first = 0 if taken is None else len(taken)
-    for place in range(slots):
-        fresh[place].next = first + place + 1
-    fresh[slots - 1].next = NONE
-    if taken is None:
-        return fresh
-    return np.concatenate([taken, fresh]).view(np.recarray) if is_compiled else taken + fresh
+    following = [*range(first + 1, first + slots), NONE]
+    if is_compiled:
+        fresh["next"] = following
+        return fresh if taken is None else np.concatenate([taken, fresh]).view(np.recarray)
+    for slot, next_slot in zip(fresh, following, strict=True):
+        slot.next = next_slot
+    return fresh if taken is None else taken + fresh
 
 
 def kept_columns(requests: int) -> Ints:

@@ -26,7 +26,7 @@ from breakeven.serving.simulation_result import SimulationResult, result_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FIRST_SLOTS: Final = 4_096
+FIRST_SLOTS: Final = 1_024
 """Requests in the system for which there is room at first; the room doubles when it is full."""
 
 

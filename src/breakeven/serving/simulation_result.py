@@ -136,7 +136,7 @@ def _bucket_middle_s(bucket: int) -> float:
 
 
 def _timeline(state: Any) -> Timeline:
-    width = int(state.bin_ticks)
+    width = 1 << int(state.bin_shift)
     bins = -(-int(state.last_event) // width) or 1
     busy, billed, arrivals, waiting = (
         np.array(column[:bins], dtype=np.int64)

@@ -1,0 +1,219 @@
+"""A trace replayed through a fleet, with its dollars, and what other ways to scale the same fleet would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breakeven import units
+from breakeven.catalog.evidence import Assumption
+from breakeven.errors import InputError
+from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
+from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
+from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
+from breakeven.serving.compiled import INSTALL_HINT
+from breakeven.serving.engine import EngineCoefficients
+from breakeven.serving.fleet import Fleet
+from breakeven.serving.fleet_file import FleetFile
+from breakeven.serving.simulation import simulate
+from breakeven.serving.simulation_result import SimulationResult
+from breakeven.workload.synthetic_arrivals import ArrivalKind, gamma_arrivals_s, gap_variation, poisson_arrivals_s
+from breakeven.workload.trace import Trace
+
+_CAUTION: Final = "made-up arrivals: real traffic is burstier, so these latencies are a lower bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """Another way to scale the same deployment under the same requests; ``usd`` is None where no price is stated."""
+
+    label: str
+    result: SimulationResult
+    usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetReport:
+    """What ``breakeven simulate`` tells. The first of ``alternatives`` is the fleet as stated."""
+
+    trace_name: str
+    arrivals: ArrivalKind
+    file: FleetFile
+    engine: EngineCoefficients
+    result: SimulationResult
+    price: ReplicaPrice | None
+    alternatives: tuple[Alternative, ...]
+    assumptions: tuple[Assumption, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def usd(self) -> Decimal | None:
+        """What the fleet cost for the trace's time."""
+        return self.alternatives[0].usd
+
+    @property
+    def usd_per_month(self) -> Decimal | None:
+        """The same for 730 hours."""
+        if self.usd is None or self.result.span_s <= 0:
+            return None
+        hours = Decimal(repr(self.result.span_s)) / units.SECONDS_PER_HOUR
+        return units.rounded_usd(self.usd / hours * units.HOURS_PER_MONTH)
+
+    @property
+    def usd_per_1k_requests(self) -> Decimal | None:
+        """The same for 1,000 served requests."""
+        if self.usd is None or self.result.served_requests == 0:
+            return None
+        return units.rounded_usd(self.usd / self.result.served_requests * 1_000)
+
+
+def fleet_report(trace: Trace, file: FleetFile, arrivals: ArrivalKind = "trace") -> FleetReport:
+    """Replay ``trace`` through the fleet of ``file``.
+
+    Raises:
+        InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long.
+        NothingFits: the deployment cannot run.
+        UnknownName: the offer is not in the catalogue.
+    """
+    file = replace(file, fleet=_with_schedule(file.fleet, trace))
+    price = replica_price(file)
+    engine = file.engine(float((trace.input_tokens + trace.output_tokens).mean()))
+    arrivals_s = _arrivals(trace, arrivals)
+    found = tuple(
+        _alternative(label, trace, arrivals_s, engine, fleet, price) for label, fleet in _variants(file.fleet).items()
+    )
+    return FleetReport(
+        trace_name=trace.name,
+        arrivals=arrivals,
+        file=file,
+        engine=engine,
+        result=found[0].result,
+        price=price,
+        alternatives=found,
+        assumptions=_assumptions(file, engine),
+        notes=_notes(trace, arrivals, found[0].result),
+    )
+
+
+def _alternative(
+    label: str,
+    trace: Trace,
+    arrivals_s: NDArray[np.float64],
+    engine: EngineCoefficients,
+    fleet: Fleet,
+    price: ReplicaPrice | None,
+) -> Alternative:
+    result = simulate(
+        arrivals_s,
+        trace.input_tokens,
+        trace.output_tokens,
+        engine,
+        fleet,
+        starts_at_clock_s=trace.starts_at_clock_s or 0.0,
+    )
+    return Alternative(label=label, result=result, usd=None if price is None else price.usd(result.replica_h))
+
+
+def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
+    """The fleet as stated, and where it scales: with a floor of one, to zero, and fixed at its most."""
+    scaling = fleet.autoscaling
+    if scaling is None:
+        return {"as stated": fleet}
+    most = scaling.max_replicas
+    floors = {"floor of 1 replica": 1, "scaled to zero": 0}
+    others = {
+        label: replace(fleet, autoscaling=replace(scaling, min_replicas=floor))
+        for label, floor in floors.items()
+        if floor != scaling.min_replicas and floor <= most
+    }
+    return {"as stated": fleet, **others, f"fixed at {most}": replace(fleet, replicas=most, autoscaling=None)}
+
+
+def _with_schedule(fleet: Fleet, trace: Trace) -> Fleet:
+    scaling = fleet.autoscaling
+    if scaling is None or scaling.policy != "schedule":
+        return fleet
+    if trace.starts_at_clock_s is None:
+        raise InputError(
+            "a scheduled policy needs a trace with a clock",
+            cause=f"{trace.name} tells no time of day",
+            hint='policy = "queue"',
+        )
+    return fleet if scaling.hourly_replicas else replace(fleet, autoscaling=_from_trace(scaling, trace))
+
+
+def _from_trace(scaling: Autoscaling, trace: Trace) -> Autoscaling:
+    """The schedule in proportion to the trace's own hours, its most replicas in the busiest hour."""
+    if trace.span_s < units.SECONDS_PER_DAY:
+        raise InputError(
+            "no schedule: the trace is shorter than a day",
+            cause=f"it spans {trace.span_s / units.SECONDS_PER_HOUR:.1f} hours",
+            hint="write hourly_replicas with 24 numbers in [autoscaling]",
+        )
+    clock_s = trace.arrivals_s + (trace.starts_at_clock_s or 0.0)
+    hours = (clock_s // units.SECONDS_PER_HOUR).astype(np.int64) % units.HOURS_PER_DAY
+    shape = np.bincount(hours, minlength=units.HOURS_PER_DAY).tolist()
+    planned = hourly_replicas(shape, scaling.max_replicas, scaling.min_replicas)
+    return replace(scaling, hourly_replicas=planned)
+
+
+def _arrivals(trace: Trace, kind: ArrivalKind) -> NDArray[np.float64]:
+    match kind:
+        case "poisson":
+            return poisson_arrivals_s(trace.rows, trace.span_s)
+        case "gamma":
+            return gamma_arrivals_s(trace.rows, trace.span_s, gap_variation(trace.arrivals_s))
+    return trace.arrivals_s
+
+
+def _notes(trace: Trace, kind: ArrivalKind, result: SimulationResult) -> tuple[str, ...]:
+    notes = list(trace.notes)
+    if kind == "gamma":
+        notes.append(f"Gamma arrivals, coefficient of variation {gap_variation(trace.arrivals_s):.2f}; {_CAUTION}")
+    if kind == "poisson":
+        notes.append(f"Poisson arrivals; {_CAUTION}")
+    if trace.prefix_reuse_frac:
+        notes.append(
+            f"{trace.prefix_reuse_frac:.0%} of the input repeats an earlier prefix; the replay computes it anew"
+        )
+    if result.refused_requests:
+        notes.append(f"{result.refused_requests:,} requests are longer than a replica's cache, and refused")
+    if not result.compiled:
+        notes.append(f"computed in plain Python, which is slow: {INSTALL_HINT}")
+    return tuple(notes)
+
+
+def _assumptions(file: FleetFile, engine: EngineCoefficients) -> tuple[Assumption, ...]:
+    model_source = "roofline with fitted constants; see `breakeven capacity`"
+    modelled = (
+        ("decode_step_s", float(engine.step_s[1]), "s, one sequence"),
+        ("prefill_tokens_per_s", 1 / engine.prefill_s_per_token, "tokens/s"),
+        ("kv_tokens", engine.kv_tokens, "tokens/replica"),
+    )
+    found = [Assumption(name=n, value=v, unit=u, basis="modelled", source=model_source) for n, v, u in modelled]
+    scaling = file.fleet.autoscaling
+    if scaling is not None:
+        found += _cold_start_assumptions(scaling.cold_start, engine.weight_bytes)
+    return tuple(found)
+
+
+def _cold_start_assumptions(stated: ColdStart, weight_bytes: float) -> list[Assumption]:
+    """The parts of a cold start, each with its source: the default's, or the file."""
+    default = ColdStart()
+    parts = (
+        ("provision", stated.provision_s, default.provision_s, PROVISION_SOURCE),
+        ("pull", stated.pull_s, default.pull_s, PULL_SOURCE),
+        ("load", stated.load_s(weight_bytes), default.load_s(weight_bytes), LOAD_SOURCE),
+        ("compile", stated.compile_s, default.compile_s, COMPILE_SOURCE),
+    )
+    return [
+        Assumption(name=f"cold_start_{name}_s", value=value, unit="s", basis="assumed", source=source)
+        if value == usual
+        else Assumption(name=f"cold_start_{name}_s", value=value, unit="s", basis="quoted", source="fleet file")
+        for name, value, usual, source in parts
+    ]

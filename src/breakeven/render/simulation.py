@@ -1,0 +1,242 @@
+"""``breakeven simulate`` as text, JSON (``breakeven/simulate/1``), CSV, Markdown or HTML."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import isnan
+from typing import Final
+
+from breakeven.errors import InputError
+from breakeven.plan.fleet_report import Alternative, FleetReport
+from breakeven.render import csv, json, markdown, text
+from breakeven.render.csv import text_cell
+from breakeven.render.document import Document, Row, Section, Table, left, right
+from breakeven.render.money import UNKNOWN, usd_text
+from breakeven.render.simulation_charts import replica_chart, utilization_chart
+from breakeven.render.simulation_json import simulation_body
+from breakeven.serving.simulation_result import Percentiles, SimulationResult
+
+SIMULATION_FORMATS: Final = ("text", "json", "csv", "markdown", "html")
+"""Formats of ``breakeven simulate``."""
+
+TIMELINE_ROWS: Final = 24
+"""Rows of the timeline that are shown; JSON and CSV have all."""
+
+
+def render_simulation(report: FleetReport, output_format: str, style: text.TextStyle = text.PLAIN) -> str:
+    """The report in ``output_format``.
+
+    Raises:
+        InputError: an unknown format.
+    """
+    match output_format:
+        case "text":
+            return text.render(simulation_document(report), style)
+        case "json":
+            return json.render("simulate", simulation_body(report))
+        case "csv":
+            return simulation_csv(report)
+        case "markdown":
+            return markdown.render(simulation_document(report))
+        case "html":
+            page: str = import_module("breakeven.render.html").render(simulation_document(report))
+            return page
+    raise InputError(f"no format {output_format!r}", hint=f"use one of: {', '.join(SIMULATION_FORMATS)}")
+
+
+def simulation_document(report: FleetReport) -> Document:
+    """The answer, latencies, use and cost, other ways to scale, the timeline, and what it rests on."""
+    return Document(
+        title=f"{report.trace_name} on {report.file.label}",
+        headline=_headline(report),
+        sections=(
+            _latency_section(report),
+            Section(title="Use and cost", points=_use_points(report)),
+            *_alternative_sections(report),
+            *_timeline_sections(report),
+            Section(title="Basis", points=_basis_points(report), notes=report.notes),
+        ),
+    )
+
+
+def simulation_csv(report: FleetReport) -> str:
+    """One row a stretch of the timeline."""
+    line = report.result.timeline
+    columns = (line.replicas, line.busy_frac, line.requests_per_s, line.waiting_requests)
+    rows = (
+        (f"{place * line.bin_s:.0f}", *(f"{value:.6g}" for value in values))
+        for place, values in enumerate(zip(*columns, strict=True))
+    )
+    header = ("starts_at_s", "replicas", "busy_frac", "requests_per_s", "waiting_requests")
+    return csv.render(tuple(map(text_cell, header)), rows)
+
+
+def _headline(report: FleetReport) -> tuple[str, ...]:
+    result, slo = report.result, report.file.fleet.slo
+    served = f"{result.served_requests:,} of {result.requests:,} requests served in {hours_text(result.span_s / 3_600)}"
+    required = f"TTFT {slo.ttft_s:g} s and TPOT {slo.tpot_s * 1e3:g} ms at p{slo.percentile:g}"
+    met = "met" if is_met(report) else "not met"
+    return (
+        f"{served} by {fleet_text(report)}.",
+        f"{required}: {met}; {percent(result.within_slo_frac)} of the requests are within both.",
+    )
+
+
+def is_met(report: FleetReport) -> bool:
+    """Whether the required share of the requests is within TTFT and TPOT."""
+    return report.result.within_slo_frac >= report.file.fleet.slo.percentile / 100
+
+
+def fleet_text(report: FleetReport) -> str:
+    """How many replicas there are, in words."""
+    scaling = report.file.fleet.autoscaling
+    if scaling is None:
+        count = report.file.fleet.replicas
+        return f"{count} {'replica' if count == 1 else 'replicas'}"
+    return f"{scaling.min_replicas} to {scaling.max_replicas} replicas, scaled by {scaling.policy}"
+
+
+def _latency_section(report: FleetReport) -> Section:
+    result = report.result
+    rows = tuple(
+        Row(cells=(name, *percentile_cells(told)))
+        for name, told in (("TTFT", result.ttft), ("TPOT", result.tpot), ("whole answer", result.e2e))
+    )
+    columns = (left("Latency"), right("p50"), right("p90"), right("p95"), right("p99"))
+    wait = (
+        f"A request waits {latency_text(result.mean_wait_s)} for its first step on average; "
+        f"{result.mean_waiting_requests:.2f} wait at a time, {result.most_waiting_requests:,} at most."
+    )
+    return Section(
+        title="Latency", table=Table(caption="Percentiles of latency", columns=columns, rows=rows), notes=(wait,)
+    )
+
+
+def percentile_cells(told: Percentiles) -> tuple[str, ...]:
+    """Four percentiles as text."""
+    return tuple(latency_text(value) for value in (told.p50_s, told.p90_s, told.p95_s, told.p99_s))
+
+
+def _use_points(report: FleetReport) -> tuple[str, ...]:
+    result = report.result
+    used = f"{percent(result.utilization_frac)} busy, {percent(1 - result.utilization_frac)} idle"
+    points = [
+        f"Paid for {hours_text(result.replica_h)} of replicas: {used}. One running sequence makes a replica busy.",
+        f"{result.input_tokens:,} input and {result.output_tokens:,} output tokens in {result.steps:,} steps.",
+    ]
+    if report.file.fleet.autoscaling is not None:
+        points.append(f"{result.cold_starts:,} cold starts.")
+    if report.usd is None or report.price is None:
+        return (*points, 'Dollars: unknown; write [cost] usd_per_replica_h or offer = "provider/instance@region".')
+    month, each = report.usd_per_month, report.usd_per_1k_requests
+    parts = [f"{usd_text(report.usd)} at {usd_text(report.price.usd_per_replica_h, 4)} a replica hour"]
+    parts += [] if month is None else [f"{usd_text(month)} a month of 730 hours"]
+    parts += [] if each is None else [f"{usd_text(each, 4)} per 1,000 requests"]
+    return (*points, f"{'; '.join(parts)} ({report.price.basis}: {report.price.source}).")
+
+
+def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:
+    if len(report.alternatives) == 1:
+        return ()
+    columns = (
+        left("Fleet"),
+        right("Replica hours"),
+        right("USD"),
+        right("TTFT p99"),
+        right("TPOT p99"),
+        right("Within both"),
+        right("Cold starts"),
+    )
+    rows = tuple(_alternative_row(each, marked=place == 0) for place, each in enumerate(report.alternatives))
+    return (
+        Section(
+            title="Other ways to scale it",
+            table=Table(caption="The same requests, scaled otherwise", columns=columns, rows=rows),
+        ),
+    )
+
+
+def _alternative_row(each: Alternative, *, marked: bool) -> Row:
+    result: SimulationResult = each.result
+    cells = (
+        each.label,
+        f"{result.replica_h:,.2f}",
+        UNKNOWN if each.usd is None else usd_text(each.usd),
+        latency_text(result.ttft.p99_s),
+        latency_text(result.tpot.p99_s),
+        percent(result.within_slo_frac),
+        f"{result.cold_starts:,}",
+    )
+    return Row(cells=cells, marked=marked)
+
+
+def _timeline_sections(report: FleetReport) -> tuple[Section, ...]:
+    line = report.result.timeline
+    group = -(-len(line.replicas) // TIMELINE_ROWS)
+    rows = []
+    for place in range(0, len(line.replicas), group):
+        part = slice(place, place + group)
+        cells = (
+            hours_text(place * line.bin_s / 3_600),
+            f"{line.requests_per_s[part].mean():,.2f}",
+            f"{line.replicas[part].mean():,.2f}",
+            percent(line.busy_frac[part].mean()),
+            f"{line.waiting_requests[part].max():,}",
+        )
+        rows.append(Row(cells=cells))
+    columns = (right("From"), right("Requests/s"), right("Replicas"), right("Busy"), right("Longest queue"))
+    table = Table(caption="The replay over time", columns=columns, rows=tuple(rows))
+    return (
+        Section(title="Over time", table=table, chart=utilization_chart(line)),
+        Section(title="Replicas", chart=replica_chart(line), points=(_replicas_sentence(report),)),
+    )
+
+
+def _replicas_sentence(report: FleetReport) -> str:
+    replicas = report.result.timeline.replicas
+    return f"{replicas.min():.2f} to {replicas.max():.2f} replicas were paid for, {replicas.mean():.2f} on average."
+
+
+def _basis_points(report: FleetReport) -> tuple[str, ...]:
+    engine = report.engine
+    band = (
+        f"Step times are modelled; 80% of measured throughputs were {engine.low_factor:g} to "
+        f"{engine.high_factor:g} times the modelled one."
+    )
+    shown = (
+        f"{each.name} = {_value(each.value)} {each.unit} ({each.basis}: {each.source})" for each in report.assumptions
+    )
+    return (band, *shown)
+
+
+def _value(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def latency_text(seconds: float) -> str:
+    """Milliseconds below a second, seconds above; unknown where nothing was measured.
+
+    >>> latency_text(0.0123), latency_text(2.5), latency_text(float("nan"))
+    ('12.3 ms', '2.50 s', 'unknown')
+    """
+    if isnan(seconds):
+        return UNKNOWN
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
+
+
+def hours_text(hours: float) -> str:
+    """Hours with two decimals.
+
+    >>> hours_text(12.345)
+    '12.35 h'
+    """
+    return f"{hours:,.2f} h"
+
+
+def percent(frac: float) -> str:
+    """A share as percent; unknown where there is none.
+
+    >>> percent(0.9995), percent(float("nan"))
+    ('99.95%', 'unknown')
+    """
+    return UNKNOWN if isnan(frac) else f"{frac * 100:.2f}%"
