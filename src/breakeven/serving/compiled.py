@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-KERNELS: Final = ("replay.py", "replay_state.py", "replay_fleet.py")
-"""Files whose functions call each other once compiled; a change in one makes the machine code of all stale."""
+KERNELS: Final = ("compiled.py", "replay.py", "replay_state.py", "replay_fleet.py")
+"""Files that the machine code is made from: a change in one makes all of it stale."""
 
 INSTALL_HINT: Final = "pip install 'breakeven[simulate]'"
 
