@@ -17,7 +17,9 @@ import numpy as np
 
 from breakeven.serving import edge_fitting, fitting
 from breakeven.serving.answers import place
+from breakeven.serving.batching import Waiting
 from breakeven.serving.constants import Band, Spread
+from breakeven.serving.corrections import engine_family
 from breakeven.serving.edge_constants import EdgeClass
 from breakeven.serving.edge_points import PlacedEdge, read_edge_points
 from breakeven.serving.fitting import LogErrors, MeasuredRows
@@ -43,6 +45,18 @@ class FittedClass:
     in_sample: LogErrors
     by_model: LogErrors
     by_gpu: LogErrors
+    by_engine: LogErrors
+
+    def band(self, quantity: str) -> Band:
+        """The band of a quantity, from models and from GPUs left out; offline has one for its throughput only."""
+        ways = ((self.by_model, self.rows.model_names), (self.by_gpu, self.rows.gpu_names))
+        return fitting.band(
+            *(
+                fitting.LeftOut(log_errors=errors.throughput if values is None else values, groups=groups)
+                for errors, groups in ways
+                for values in (getattr(errors, quantity),)
+            )
+        )
 
 
 def measured(path: Path) -> MeasuredRows:
@@ -61,7 +75,7 @@ def fitted_classes(folder: Path) -> Iterator[FittedClass]:
     offline = _fitted("offline", "trtllm-bench", OFFLINE_SOURCE, bench, fitting.START)
     yield offline
     served = measured(folder / "closed_loop_dev.csv")
-    start = dict(fitting.START) | {name: offline.constants[name] for name in fitting.SHARED}
+    start = dict(fitting.START) | {name: offline.constants[name] for name in fitting.SHARED} | {"sync_us": 0.0}
     engines = "vLLM, SGLang, TensorRT-LLM"
     yield _fitted("online-dense", engines, ONLINE_SOURCE, served.rows(~served.deployed.is_moe), start)
     yield _fitted("online-moe", engines, ONLINE_SOURCE, served.rows(served.deployed.is_moe), start)
@@ -81,7 +95,13 @@ def _fitted(name: str, engines: str, source: str, rows: MeasuredRows, start: dic
         in_sample=errors(rows, constants),
         by_model=fitting.leave_one_out(rows, rows.model_names, errors, names, start),
         by_gpu=fitting.leave_one_out(rows, rows.gpu_names, errors, names, start),
+        by_engine=fitting.leave_one_out(rows, engines_of(rows), errors, names, start),
     )
+
+
+def engines_of(rows: MeasuredRows) -> np.ndarray:
+    """Engines as far as they differ: families, and TensorRT-LLM's two backends."""
+    return np.array([f"{engine_family(name)}{' pytorch' if 'pytorch' in name else ''}" for name in rows.engine_names])
 
 
 def toml_lines(fitted: FittedClass, today: datetime.date) -> Iterator[str]:
@@ -91,12 +111,20 @@ def toml_lines(fitted: FittedClass, today: datetime.date) -> Iterator[str]:
     yield f"measured_rows = {len(fitted.rows.input_tokens)}"
     yield f'engines = "{fitted.engines}"'
     yield f'source = "{fitted.source}"'
-    for part in (fitting.efficiencies(fitted.constants), fitting.waiting(fitted.constants)):
+    shared = Waiting(base_ms=fitted.constants["base_ms"], queue_frac=fitted.constants["queue_frac"])
+    for part in (fitting.efficiencies(fitted.constants), shared):
         yield f"\n[{fitted.name}.{type(part).__name__.lower()}]"
         yield from (f"{each.name} = {getattr(part, each.name):.4g}" for each in fields(part))
+    own = {
+        name.removeprefix(fitting.ENGINE_BASE): value
+        for name, value in fitted.constants.items()
+        if name.startswith(fitting.ENGINE_BASE)
+    }
+    if own:
+        yield f"\n[{fitted.name}.engine_base_ms]"
+        yield from (f"{engine} = {value:.4g}" for engine, value in own.items())
     for name in ("throughput", "tpot", "ttft"):
-        errors = getattr(fitted.by_model, name)
-        quantity = fitting.band(fitted.by_model.throughput if errors is None else errors, fitted.rows.model_names)
+        quantity = fitted.band(name)
         yield f"\n[{fitted.name}.{name}]"
         yield from (f"{each.name} = {getattr(quantity, each.name):.3g}" for each in fields(Band))
     for name in ("tpot", "ttft"):
@@ -120,6 +148,7 @@ def report(fitted: FittedClass) -> Iterator[str]:
         ("all rows seen", fitted.in_sample),
         ("leave one model out", fitted.by_model),
         ("leave one GPU out", fitted.by_gpu),
+        ("leave one engine out", fitted.by_engine),
     ):
         parts = [(each.name, getattr(errors, each.name)) for each in fields(errors)]
         yield f"  {label:20}" + "  ".join(f"{name} {shown(values)}" for name, values in parts if values is not None)
@@ -138,7 +167,7 @@ def shown(log_errors: fitting.Floats) -> str:
 def edge_toml_lines(rows: PlacedEdge, unseen: fitting.Floats, today: datetime.date) -> Iterator[str]:
     """The constants of devices as TOML. One band for all classes: each alone has too few devices."""
     devices = np.array([point.device for point in rows.points])
-    bounds = fitting.band(unseen, devices)
+    bounds = fitting.band(fitting.LeftOut(log_errors=unseen, groups=devices))
     yield f"fitted_on = {today.isoformat()}"
     yield f'source = "{EDGE_SOURCE}"'
     yield f"measured_rows = {len(rows.points)}"

@@ -12,14 +12,14 @@ from breakeven.catalog.precisions import Precision, precision
 from breakeven.serving.deployment import Deployments, Split, deployments
 from breakeven.serving.roofline import Efficiencies
 
-HALF = Efficiencies(mfu=0.5, mbu=0.5, layer_us=0.0, host_us_per_seq=0.0, link_frac=0.5, routed_us=0.0)
+HALF = Efficiencies(mfu=0.5, mbu=0.5, layer_us=0.0, sync_us=0.0, host_us_per_seq=0.0, link_frac=0.5, routed_us=0.0)
 """Half of every peak and no overheads."""
 
 GPU = Accelerator(
     name="toy",
     memory_bytes=80_000_000_000,
     memory_bandwidth_bytes_per_s=1e12,
-    peak_flops_per_s={"fp16": 100e12, "fp8": 200e12},
+    peak_flops_per_s={"fp16": 100e12, "bf16": 100e12, "fp8": 200e12},
     board_power_w=100.0,
     interconnect_bytes_per_s=200e9,
     source="made up",
@@ -34,6 +34,7 @@ DENSE = replace(
     active_params=1e9,
     embedding_params=0.0,
     layers=10,
+    full_attention_layers=10,
     hidden_size=1_000,
     attention_heads=8,
     kv_heads=4,
@@ -50,6 +51,7 @@ SPARSE = replace(
     expert_params=1e8,
     experts=8,
     experts_per_token=2,
+    moe_layers=10,
 )
 
 FP16 = precision("fp16", "server")

@@ -97,13 +97,17 @@ def test_more_points_are_believed_more() -> None:
 
 
 def test_the_estimate_is_the_mean_of_its_posterior() -> None:
-    # By brute force over the constant: normal prior, normal noise.
+    # By brute force over the constant: normal prior, normal noise. The mean is not far out, so nothing limits it.
     grid = np.linspace(-2, 2, 40_001)
     ratios = np.array([0.5, 0.2, 0.35])
     log_density = -0.5 * (grid / SPREAD.between) ** 2
     log_density -= 0.5 * (np.square(ratios[:, None] - grid) / SPREAD.within**2).sum(axis=0)
     weights = np.exp(log_density - log_density.max())
     assert shrunk(ratios, SPREAD) == pytest.approx(float((grid * weights).sum() / weights.sum()), abs=1e-6)
+
+
+def test_a_deployment_far_from_all_others_keeps_what_was_measured() -> None:
+    assert shrunk(np.full(4, -2.0), SPREAD) == pytest.approx(-2.0 + 0.1 / 2)
 
 
 def test_the_band_narrows_to_the_noise_and_holds_eight_in_ten() -> None:
@@ -143,7 +147,7 @@ def test_answers_move_to_what_was_measured() -> None:
 def test_offline_rows_are_held_to_their_throughput() -> None:
     (correction,) = corrections(*[slower(point(None, input_tokens=n), 2.0) for n in (128, 512, 2_048)]).servers
     assert correction.ttft is None
-    assert 1.6 < correction.tpot.value < 2.0
+    assert 1.8 < correction.tpot.value < 2.0
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,35 @@ def test_spare_gpus_are_pipeline_stages_and_notes_carry_attention_replicas(tmp_p
     assert odd.refused == "n_gpus is not a multiple of tp x dp"
 
 
+def test_offline_mixtures_on_the_pytorch_backend_keep_each_sequence_on_one_gpu(tmp_path: Path) -> None:
+    rows = "RTX-PRO-6000,8,8,Qwen3-30B-A3B,fp4,{},1000,1000,,{}"
+    engine = "trtllm 1.0 pytorch backend"
+    hidden, stated, split, dense, served = answers(
+        tmp_path,
+        rows.format(engine, ""),
+        rows.format("trtllm", "dp=8"),
+        rows.format("trtllm", ""),
+        f"H100-SXM,2,2,Llama-3.1-70B,fp8,{engine},1000,1000,,",
+        rows.format(engine, "").replace(",1000,1000,,", ",1000,1000,16,"),
+    )
+    assert hidden.output_tokens_per_s_total == stated.output_tokens_per_s_total
+    assert hidden.output_tokens_per_s_total is not None
+    assert split.output_tokens_per_s_total is not None
+    assert hidden.output_tokens_per_s_total > 1.2 * split.output_tokens_per_s_total  # half of the exchanges
+    assert not dense.refused
+    assert served.tpot_ms is not None
+
+
+def test_the_engine_decides_the_first_token_of_mixtures_and_an_unknown_one_lies_between(tmp_path: Path) -> None:
+    row = "b200_sxm,8,8,deepseek-ai/DeepSeek-R1,fp8,{},1024,1024,16,"
+    vllm, unknown, sglang = answers(tmp_path, *(row.format(name) for name in ("vllm 0.19.0", "other", "sglang 0.5.9")))
+    assert vllm.ttft_ms is not None
+    assert unknown.ttft_ms is not None
+    assert sglang.ttft_ms is not None
+    assert vllm.ttft_ms < unknown.ttft_ms < sglang.ttft_ms
+    assert vllm.tpot_ms == sglang.tpot_ms
+
+
 @pytest.mark.parametrize("precision", ["nan", "", "NaN"])
 def test_a_missing_precision_is_the_models_own_and_said_so(tmp_path: Path, precision: str) -> None:
     rows = [GOOD.replace("fp8", precision), "b200_sxm,8,8,deepseek-ai/DeepSeek-R1,nan,sglang,1024,1024,64,"]

@@ -51,6 +51,30 @@ def test_tensor_parallel_divides_reading_and_adds_two_all_reduces_a_layer() -> N
     assert pair == pytest.approx(alone / 2 + exchange, rel=1e-9)
 
 
+def test_attention_replicas_exchange_tokens_at_the_experts_only() -> None:
+    apart = cases.deployed(cases.SPARSE, data_parallel=4)
+    # Each GPU gathers and scatters the tokens of all four: a ring all-reduce, 2 x 3 / 4, of four times its own.
+    assert roofline.exchanges(apart)[0] == pytest.approx(10 * 2 * 3 / 4 * 4)
+    together = cases.deployed(cases.SPARSE, tensor_parallel=4)
+    assert roofline.exchanges(together)[0] == pytest.approx(2 * 10 * 2 * 3 / 4)
+    assert roofline.exchanges(cases.deployed())[0] == 0
+
+
+def test_several_gpus_wait_for_one_another_at_each_layer() -> None:
+    fitted = replace(HALF, layer_us=10.0, sync_us=5.0)
+    alone, pair = (roofline.launch_s(cases.deployed(tensor_parallel=n), fitted)[0] for n in (1, 2))
+    assert (alone, pair) == (pytest.approx(10 * 10e-6), pytest.approx(10 * 15e-6))
+
+
+def test_sliding_layers_attend_to_their_window_only() -> None:
+    model = replace(cases.DENSE, full_attention_layers=4, sliding_attention_layers=6, sliding_window_tokens=100)
+    deployment = cases.deployed(model)
+    pairs = 4 * 1_000**2 / 2 + 6 * sum(min(position, 100) for position in range(1_000))
+    assert roofline.attention_flops(deployment, column(1_000))[0] == pytest.approx(4 * pairs * 8 * 125, rel=0.01)
+    short = roofline.attention_flops(deployment, column(50))[0]
+    assert short == pytest.approx(roofline.attention_flops(cases.deployed(), column(50))[0])
+
+
 def test_pci_express_reaches_its_own_share_of_the_link() -> None:
     shares = roofline.link_frac(np.array([32e9, 64e9, 450e9]), HALF)
     assert shares.tolist() == [roofline.PCIE4_LINK_FRAC, roofline.PCIE5_LINK_FRAC, 0.5]

@@ -20,7 +20,9 @@ class OpenModel:
     """Architecture of an open-weight model.
 
     ``expert_params`` are the parameters of one routed expert over all layers, ``experts`` the routed experts a layer,
-    ``experts_per_token`` how many of them a token uses (all 0 for a dense model); ``total_params`` includes everything.
+    ``experts_per_token`` how many of them a token uses, in ``moe_layers`` of the layers (all 0 for a dense model);
+    ``total_params`` includes everything. ``full_attention_layers`` attend to the whole context,
+    ``sliding_attention_layers`` to a window; what is left of ``layers`` has a state of fixed size.
     ``embedding_params`` are only looked up, not multiplied with (0 where the output layer shares them).
     ``kv_values_per_token`` is the number of cached values a token adds over all full-attention layers (for MLA 576 a
     layer), ``sliding_kv_values_per_token`` the same over layers that keep only the last ``sliding_window_tokens``.
@@ -37,7 +39,10 @@ class OpenModel:
     expert_params: float
     experts: int
     experts_per_token: int
+    moe_layers: int
     layers: int
+    full_attention_layers: int
+    sliding_attention_layers: int
     hidden_size: int
     attention_heads: int
     kv_heads: int
@@ -126,7 +131,10 @@ def open_model_of_row(row: Row) -> OpenModel:
         expert_params=shape.feed_forward.expert_params,
         experts=shape.feed_forward.experts,
         experts_per_token=shape.feed_forward.experts_per_token,
+        moe_layers=shape.feed_forward.moe_layers if shape.feed_forward.experts else 0,
         layers=shape.layers,
+        full_attention_layers=shape.attention.layers - shape.attention.sliding_layers,
+        sliding_attention_layers=shape.attention.sliding_layers,
         hidden_size=shape.hidden_size,
         attention_heads=shape.attention.heads,
         kv_heads=shape.attention.kv_heads,

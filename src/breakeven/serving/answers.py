@@ -113,9 +113,9 @@ def _placed(known: Sequence[tuple[Point, OpenModel, Accelerator, Precision]]) ->
         model=np.array([model_at[m.name] for _, m, _, _ in known]),
         accelerator=np.array([gpu_at[a.name] for _, _, a, _ in known]),
         precision=np.array([precision_at[p.name] for _, _, _, p in known]),
-        tensor_parallel=_floats([p.replica_tensor_parallel for p in points]),
+        tensor_parallel=_floats([p.replica_tensor_parallel / _hidden_replicas(p, m) for p, m, _, _ in known]),
         pipeline_stages=np.maximum(_floats([p.pipeline_stages for p in points]), 1.0),
-        data_parallel=_floats([p.data_parallel for p in points]),
+        data_parallel=_floats([_attention_replicas(p, m) for p, m, _, _ in known]),
     )
     kv_bytes = _floats([_kv_bytes_per_value(point, p) for point, _, _, p in known])
     return Placed(
@@ -211,7 +211,11 @@ def modelled(placed: Placed, factors: FactorColumns | None = None) -> tuple[Floa
     running = batching.offline_batch(deployed, *tokens)
     clients = np.where(offline, 1.0, placed.concurrency)
     online = batching.closed_loop(
-        deployed, clients, *tokens, online_efficiencies(deployed.is_moe), online_waiting(deployed.is_moe)
+        deployed,
+        clients,
+        *tokens,
+        online_efficiencies(deployed.is_moe),
+        online_waiting(deployed.is_moe, [engine_family(point.engine) for point in placed.points]),
     )
     online = replace(online, ttft_s=online.ttft_s * factors.ttft, tpot_s=online.tpot_s * factors.tpot)
     rate = np.where(
@@ -233,6 +237,21 @@ def _kv_bytes_per_value(point: Point, chosen: Precision) -> float:
     """TensorRT-LLM's bench keeps an 8-bit cache for quantized models; other engines keep 16 bits unless told."""
     quantized = chosen.weight_bits < 16
     return 1.0 if quantized and point.engine.casefold().startswith(("trt", "tensorrt")) else 2.0
+
+
+def _hidden_replicas(point: Point, model: OpenModel) -> int:
+    """Attention replicas within the tensor-parallel group that a row does not state.
+
+    TensorRT-LLM's benchmarks of mixtures of experts on its PyTorch backend spread the experts over the group and give
+    every GPU its own sequences (``enable_attention_dp``), which published throughput beyond the all-reduces of tensor
+    parallelism and the little room on small GPUs both show.
+    """
+    plain = point.data_parallel == 1 and point.concurrency is None and point.tensor_parallel > 1
+    return point.tensor_parallel if plain and model.is_moe and "pytorch" in point.engine.casefold() else 1
+
+
+def _attention_replicas(point: Point, model: OpenModel) -> int:
+    return point.data_parallel * _hidden_replicas(point, model)
 
 
 def _notes(point: Point, model: OpenModel, chosen: Precision) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 The logarithm of measured over modelled time is taken to be a constant of the deployment plus noise. Both spreads were
 measured on published runs (`Spread`), so the constant's estimate is the mean of the points, shrunk toward 0 as normal
-theory says: by ``n / (n + within^2 / between^2)``. (Efron and Morris, Stein's estimation rule, JASA 1973.)
+theory says: by ``n / (n + within^2 / between^2)``. A deployment far from all others is not shrunk by more than one
+standard error of that mean. (Efron and Morris, Limiting the risk of Bayes and empirical Bayes estimators, JASA 1972.)
 """
 
 from __future__ import annotations
 
 import datetime
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,9 +96,14 @@ def calibrate_devices(points: Sequence[EdgePoint], *, source: str, on: datetime.
 
 
 def shrunk(log_ratios: Floats, spread: Spread) -> float:
-    """The deployment's constant: the mean of its log ratios, shrunk toward 0."""
+    """The deployment's constant: the mean of its log ratios, shrunk toward 0 by one standard error at most."""
     count = len(log_ratios)
-    return float(log_ratios.sum() / (count + (spread.within / spread.between) ** 2)) if count else 0.0
+    if not count:
+        return 0.0
+    mean = float(log_ratios.mean())
+    standard_error = spread.within / math.sqrt(count)
+    away = abs(mean) * (1 - count / (count + (spread.within / spread.between) ** 2))
+    return math.copysign(abs(mean) - min(away, standard_error), mean)
 
 
 def fitted_factor(log_ratios: Floats, spread: Spread) -> Factor:

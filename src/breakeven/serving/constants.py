@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ tokens/s for Llama-3.1-8B, 512 in and 256 out, on one H100, where vLLM 0.19 with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """Factors on a modelled figure between which 80% of the measured ones lay, leaving each model out in turn.
+    """Factors on a modelled figure between which 80% of the measured ones lay, models and GPUs left out of the fit.
 
     ``coverage_frac`` is the share that the band held when its quantiles came from the other models.
     """
@@ -62,6 +63,8 @@ class ServingClass:
     source: str
     efficiencies: Efficiencies
     waiting: Waiting
+    engine_base_ms: Mapping[str, float]
+    """Fixed part of the time to first token by engine; other engines have that of ``waiting``."""
     throughput: Band
     tpot: Band
     ttft: Band
@@ -84,9 +87,14 @@ def online_efficiencies(is_moe: NDArray[np.bool_], host_us_per_seq: float | None
     return Efficiencies(**mixed)
 
 
-def online_waiting(is_moe: NDArray[np.bool_]) -> Waiting:
-    """Online constants of the time to first token as columns."""
-    return Waiting(**_mixed("waiting", is_moe))
+def online_waiting(is_moe: NDArray[np.bool_], engines: Sequence[str] | None = None) -> Waiting:
+    """Online constants of the time to first token as columns; ``engines`` are families, empty where unstated."""
+    mixed = Waiting(**_mixed("waiting", is_moe))
+    if engines is None:
+        return mixed
+    dense, moe = (serving_classes()[name].engine_base_ms for name in ("online-dense", "online-moe"))
+    own = [(moe if routed else dense).get(engine, np.nan) for routed, engine in zip(is_moe, engines, strict=True)]
+    return replace(mixed, base_ms=np.where(np.isnan(own), mixed.base_ms, own))
 
 
 def _mixed(part: str, is_moe: NDArray[np.bool_]) -> dict[str, Any]:
@@ -104,6 +112,7 @@ def _serving_class(name: str, table: Mapping[str, Any]) -> ServingClass:
         source=table["source"],
         efficiencies=Efficiencies(**table["efficiencies"]),
         waiting=Waiting(**table["waiting"]),
+        engine_base_ms=MappingProxyType(table.get("engine_base_ms", {})),
         throughput=Band(**table["throughput"]),
         tpot=Band(**table["tpot"]),
         ttft=Band(**table["ttft"]),

@@ -61,6 +61,9 @@ class Deployments:
     """
 
     layers: Floats
+    moe_layers: Floats
+    full_attention_layers: Floats
+    sliding_attention_layers: Floats
     hidden: Floats
     attention_heads: Floats
     attention_width: Floats
@@ -127,6 +130,9 @@ def model_table(models: Sequence[OpenModel]) -> dict[str, Floats]:
     heads = _column([m.attention_heads for m in models])
     return {
         "layers": _column([m.layers for m in models]),
+        "moe_layers": _column([m.moe_layers for m in models]),
+        "full_attention_layers": _column([m.full_attention_layers for m in models]),
+        "sliding_attention_layers": _column([m.sliding_attention_layers for m in models]),
         "hidden": _column([m.hidden_size for m in models]),
         "attention_heads": heads,
         "attention_width": heads * np.where(latent, LATENT_ATTENTION_WIDTH, _column([m.head_dim for m in models])),

@@ -120,7 +120,7 @@ def _step_s(deployed: Deployments, fitted: roofline.Efficiencies, max_running: i
     """Seconds of a step by number of decoding sequences, their context aside; with none, the launches of a prefill."""
     batches = np.arange(max_running + 1, dtype=np.float64)
     step_s = np.array(roofline.decode_step_s(deployed, batches, np.zeros(1), fitted))
-    step_s[0] = float((deployed.layers * fitted.layer_us)[0]) * 1e-6
+    step_s[0] = float(roofline.launch_s(deployed, fitted)[0])
     return step_s
 
 

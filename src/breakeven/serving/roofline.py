@@ -32,8 +32,8 @@ PCIE_BELOW_BYTES_PER_S: Final = 100e9
 PCIE5_FROM_BYTES_PER_S: Final = 50e9
 PCIE4_LINK_FRAC: Final = 0.42
 """All-reduce bandwidth over link bandwidth through shared host bridges. Assumed, not fitted."""
-PCIE5_LINK_FRAC: Final = 0.8
-"""The same where GPUs reach each other through PCIe 5.0 switches. Assumed, not fitted."""
+PCIE5_LINK_FRAC: Final = 0.6
+"""The same where GPUs reach each other through PCIe 5.0. Assumed, not fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class Efficiencies:
     """Fitted constants of one class of deployments.
 
     ``mfu`` is the share of peak arithmetic and ``mbu`` the share of memory bandwidth that is reached, ``link_frac``
-    the share of NVLink bandwidth. ``layer_us`` are microseconds per layer and pass, ``host_us_per_seq`` those of host
+    the share of NVLink bandwidth. ``layer_us`` are microseconds per layer and pass, ``sync_us`` those that several GPUs
+    lose beside it by waiting for one another at the layer's exchanges, ``host_us_per_seq`` those of host
     work per sequence and step, ``routed_us`` those per token, expert and layer for routing (tensor parallelism does
     not divide it).
     """
@@ -49,6 +50,7 @@ class Efficiencies:
     mfu: Constant
     mbu: Constant
     layer_us: Constant
+    sync_us: Constant
     host_us_per_seq: Constant
     link_frac: Constant
     routed_us: Constant
@@ -77,7 +79,7 @@ def decode_step_s(deployed: Deployments, batch: Floats, context_tokens: Floats, 
     multiply_s = micro * flops_per_token(deployed) * share / achieved_flops_per_s(deployed, fitted)
     cache_s = micro * deployed.kv_bytes(context_tokens) / stages / bandwidth
     stage_s = np.hypot(read_s, multiply_s) + cache_s + per_token_s(deployed, fitted) * micro
-    passed_s = (stage_s * stages + deployed.layers * fitted.layer_us * 1e-6) * bubble(stages, PIPELINE_BUBBLE_FRAC)
+    passed_s = (stage_s * stages + launch_s(deployed, fitted)) * bubble(stages, PIPELINE_BUBBLE_FRAC)
     return passed_s + batch * fitted.host_us_per_seq * 1e-6
 
 
@@ -85,11 +87,19 @@ def prefill_s(deployed: Deployments, tokens: Floats, fitted: Efficiencies) -> Fl
     """Seconds of one attention replica's time that a prompt of ``tokens`` tokens takes."""
     stages = deployed.pipeline_stages
     share = 1 / (deployed.tensor_parallel * stages)
-    attention = 2 * tokens * tokens * deployed.attention_width * deployed.layers
-    flops = tokens * flops_per_token(deployed) + attention
+    flops = tokens * flops_per_token(deployed) + attention_flops(deployed, tokens)
     multiply_s = flops * share / achieved_flops_per_s(deployed, fitted)
-    launch_s = tokens / CHUNK_TOKENS * deployed.layers / stages * fitted.layer_us * 1e-6
-    return (multiply_s + per_token_s(deployed, fitted) * tokens + launch_s) * bubble(stages, PREFILL_BUBBLE_FRAC)
+    launches_s = tokens / CHUNK_TOKENS * launch_s(deployed, fitted) / stages
+    return (multiply_s + per_token_s(deployed, fitted) * tokens + launches_s) * bubble(stages, PREFILL_BUBBLE_FRAC)
+
+
+def attention_flops(deployed: Deployments, tokens: Floats) -> Floats:
+    """Operations of a prompt's attention: each token meets half of the prompt, in sliding layers at most the window."""
+    window = np.minimum(tokens, deployed.kv_window_tokens)
+    in_window = window * (2 * tokens - window)
+    pairs = tokens * tokens * deployed.full_attention_layers + in_window * deployed.sliding_attention_layers
+    flops: Floats = 2 * pairs * deployed.attention_width
+    return flops
 
 
 def prefill_latency_s(deployed: Deployments, tokens: Floats, fitted: Efficiencies) -> Floats:
@@ -97,7 +107,14 @@ def prefill_latency_s(deployed: Deployments, tokens: Floats, fitted: Efficiencie
     stages = deployed.pipeline_stages
     read_s = deployed.weight_bytes_per_gpu * stages / (deployed.bandwidth_bytes_per_s * fitted.mbu)
     busy_s = np.maximum(prefill_s(deployed, tokens, fitted) * stages, read_s)
-    return busy_s + deployed.layers * fitted.layer_us * 1e-6
+    return busy_s + launch_s(deployed, fitted)
+
+
+def launch_s(deployed: Deployments, fitted: Efficiencies) -> Floats:
+    """Seconds that one pass through all layers costs whatever the batch: launches, and waiting between GPUs."""
+    together = np.where(deployed.tensor_parallel * deployed.data_parallel > 1, fitted.sync_us, 0.0)
+    spent: Floats = deployed.layers * (fitted.layer_us + together) * 1e-6
+    return spent
 
 
 def flops_per_token(deployed: Deployments) -> Floats:
@@ -111,16 +128,31 @@ def achieved_flops_per_s(deployed: Deployments, fitted: Efficiencies) -> Floats:
 
 
 def per_token_s(deployed: Deployments, fitted: Efficiencies) -> Floats:
-    """Seconds a token costs one pipeline stage beside its products: all-reduces and routing.
+    """Seconds a token costs one pipeline stage beside its products: exchanges between GPUs, and routing."""
+    sent = exchanges(deployed) * deployed.hidden * ACTIVATION_BYTES
+    exchange_s = sent / (deployed.link_bytes_per_s * link_frac(deployed.link_bytes_per_s, fitted))
+    routing_s = deployed.moe_layers * deployed.experts_per_token * fitted.routed_us * 1e-6
+    return (exchange_s + routing_s) / deployed.pipeline_stages
 
-    Two all-reduces a layer, each moving 2 x (tp - 1) / tp of the activations over the link (ring volume).
+
+def exchanges(deployed: Deployments) -> Floats:
+    """How often a GPU sends one token's activations over its link, all layers together.
+
+    Without attention replicas each layer has two all-reduces over the tensor-parallel group, of which a ring sends
+    2 x (tp - 1) / tp. With them only attention has; at the experts every GPU of the deployment gathers the tokens of
+    all replicas and scatters the sums, which is an all-reduce of ``data_parallel`` times as many tokens.
     """
-    split = deployed.tensor_parallel
-    volume = 2 * deployed.hidden * ACTIVATION_BYTES * 2 * (split - 1) / split
-    exchange_s = volume / (deployed.link_bytes_per_s * link_frac(deployed.link_bytes_per_s, fitted))
-    return (
-        deployed.layers / deployed.pipeline_stages * (exchange_s + deployed.experts_per_token * fitted.routed_us * 1e-6)
+    split, replicas, together = (
+        deployed.tensor_parallel,
+        deployed.data_parallel,
+        deployed.tensor_parallel * deployed.data_parallel,
     )
+    reduced = 2 * (split - 1) / split
+    at_experts = np.where(
+        replicas > 1, deployed.moe_layers * 2 * (together - 1) / together * replicas, reduced * deployed.layers
+    )
+    found: Floats = reduced * deployed.layers + at_experts
+    return found
 
 
 def link_frac(link_bytes_per_s: Floats, fitted: Efficiencies) -> Floats:
