@@ -46,7 +46,7 @@ def test_every_request_is_served_once_and_no_token_is_lost(requests: Requests, f
     assert result.output_tokens == requests.output_tokens.sum()
     assert (result.ttft_s > 0).all()
     assert (result.e2e_s >= result.ttft_s).all()
-    assert 0 < result.busy_h <= result.replica_h * (1 + 1e-12) or fleet.autoscaling is not None
+    assert 0 < result.busy_h <= result.replica_h * (1 + 1e-12)
 
 
 @given(made_up(), fleets)
@@ -83,12 +83,15 @@ def test_slow_arrivals_do_not_meet(requests: Requests) -> None:
 
 
 @given(made_up(most=30), st.integers(1, 3))
-def test_twice_the_replicas_in_turn_never_serve_a_first_token_later_on_average(requests: Requests, many: int) -> None:
+def test_twice_the_replicas_in_turn_are_not_slower_than_by_one_step(requests: Requests, many: int) -> None:
+    """Each of the new replicas gets every second request of an old one, so every batch is a part of what it was.
+
+    What remains is where in a step a request arrives: up to one step of 64 prompt tokens and 8 sequences, 27 ms.
+    """
     few = whole(requests, Fleet(replicas=many, dispatch="round_robin"))
     more = whole(requests, Fleet(replicas=2 * many, dispatch="round_robin"))
-    # Each of the new replicas gets every second request of an old one, so every batch is a part of what it was.
-    assert more.e2e_s.mean() <= few.e2e_s.mean() * (1 + 1e-9) + 0.02
-    assert more.most_waiting_requests <= few.most_waiting_requests + many
+    assert more.e2e_s.mean() <= few.e2e_s.mean() + 0.027
+    assert (more.e2e_s <= few.e2e_s + 0.027).mean() >= 0.9
 
 
 def test_more_replicas_wait_less_under_load() -> None:

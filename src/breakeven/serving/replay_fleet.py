@@ -53,7 +53,6 @@ def start(state: State, fleet: Fleet) -> None:
         fleet.replicas[place].status = READY
     state.next_check = NEVER if state.policy == FIXED else 0
     state.next_ready = NEVER
-    state.most_wanted = state.least
 
 
 @compiled
@@ -181,13 +180,13 @@ def check(tick: int, state: State, fleet: Fleet) -> None:
     if wanted >= held:
         start_replicas(wanted - held, tick, state, fleet)
         state.enough_since = tick
-        state.most_wanted = wanted
+        state.most_wanted = 0
         return
     state.most_wanted = max(state.most_wanted, wanted)
     if tick - state.enough_since >= state.cooldown:
         drain_replicas(held - state.most_wanted, tick, state, fleet)
         state.enough_since = tick
-        state.most_wanted = wanted
+        state.most_wanted = 0
 
 
 @compiled
@@ -257,10 +256,12 @@ def drain_replicas(count: int, tick: int, state: State, fleet: Fleet) -> None:
 
 @compiled
 def stop(place: int, tick: int, state: State, fleet: Fleet) -> None:
-    """Switch a replica off, and count the time it was paid for."""
+    """Switch a replica off once its step is done, and count the time it was paid for."""
     replica = fleet.replicas[place]
     replica.status = OFF
-    paid = max(tick - replica.billed_from, 0)
+    until = max(tick, replica.now)
+    state.last_event = max(state.last_event, until)
+    paid = max(until - replica.billed_from, 0)
     spread(state.billed_bins, replica.billed_from, paid, state)
     state.billed += paid
 
