@@ -10,6 +10,7 @@ from typing import Any
 from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.hosted import find_card, find_cards, hosted_cards, require_priced_day
 from breakeven.catalog.negotiated import PriceConfig, read_price_config
+from breakeven.catalog.open_models import open_model
 from breakeven.catalog.price_card import PriceCard, Processing
 from breakeven.catalog.pricing import PricedUsage
 from breakeven.catalog.pricing import price as price_usage
@@ -24,13 +25,14 @@ from breakeven.options.selection import Selection, select
 from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
 from breakeven.plan.curve_report import CurveReport, curve_report
+from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
 from breakeven.plan.plan import Plan
 from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
 from breakeven.workload.loading import load_workload
 from breakeven.workload.workload import Workload
 
-__all__ = ["Plan", "Usage", "Workload", "curve", "load_workload", "plan", "price"]
+__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price"]
 
 
 def plan(
@@ -90,6 +92,37 @@ def curve(
     answer = plan(workload, candidates=candidates, show=labels, top=top, at=at, config=config)
     options = [answer.option(label) for label in labels] if labels else answer.options
     return curve_report(answer.workload, options)
+
+
+def fleet(
+    workload: Workload | Path | str,
+    model: str,
+    *,
+    spill_to: str | None = None,
+    limits: FleetLimits = NO_LIMITS,
+    at: date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> FleetAdvice:
+    """What of an open model's fleet to reserve, run on demand, hold on spot or spill to an API, and which GPUs to mix.
+
+    Args:
+        workload: a workload, or the path of a workload file or trace.
+        model: the open model that the fleet serves.
+        spill_to: the hosted model that takes what is spilled; the same model where None.
+        limits: the demand, providers, instances and zones to look at.
+        at: the date of the prices; today (UTC) if None.
+        config: tables of ``breakeven.toml``: negotiated prices.
+
+    Raises:
+        InputError: the workload or a name is wrong.
+        NothingFits: no instance on offer serves the model within the requirements.
+        Unavailable: HiGHS, which mixes GPU types, is not installed.
+    """
+    asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
+    served = open_model(model)
+    day, prices = at or datetime.now(UTC).date(), read_price_config(config or {})
+    cards = select([spill_to or served.name], day, prices).hosted or ()
+    return advise_fleet(FleetQuestion(workload=asked, model=served, cards=cards, limits=limits))
 
 
 def price(

@@ -54,6 +54,11 @@ DOORS = {
         help="Cost against volume, and every volume at which the cheapest option changes.",
         heading="Plan",
     ),
+    "fleet": Door(
+        target="breakeven.cli.fleet:fleet",
+        help="What of a fleet to reserve, hold on spot or spill, and which GPUs to mix.",
+        heading="Plan",
+    ),
     "diff": Door(
         target="breakeven.cli.diff:diff",
         help="What changed between two saved plans; fails past a threshold.",

@@ -20,6 +20,8 @@ from typing import Final
 
 import numpy as np
 
+from breakeven import units
+from breakeven.catalog.offers import PurchasePrice
 from breakeven.catalog.spot import SAME_REGION_CORRELATION, Spell, SpotZone
 from breakeven.errors import InputError
 
@@ -103,6 +105,22 @@ def simulate_spot(zones: Sequence[SpotZone], policy: SpotPolicy) -> SpotOutcome:
         ready_frac=fleet.ready_instance_hours / (policy.instances * policy.hours),
         below_target_frac=fleet.below_target_h / policy.hours,
         interruptions_per_year=fleet.lost * HOURS_SIMULATED / policy.hours,
+    )
+
+
+def price_with_interruptions(outcome: SpotOutcome, spot: PurchasePrice, on_demand: PurchasePrice) -> PurchasePrice:
+    """What an instance wanted costs an hour when it is held on spot, over the range of the spot price."""
+    low, middle, high = (
+        units.rounded_usd(outcome.usd_per_instance_hour(usd_per_h, on_demand.usd_per_h))
+        for usd_per_h in (spot.low_usd_per_h, spot.usd_per_h, spot.high_usd_per_h)
+    )
+    return PurchasePrice(
+        option="spot",
+        usd_per_h=middle,
+        low_usd_per_h=low,
+        high_usd_per_h=high,
+        basis="modelled",
+        source=f"{spot.source}; interruptions as observed in {', '.join(outcome.zones)}, on demand in between",
     )
 
 

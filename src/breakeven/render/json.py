@@ -10,6 +10,7 @@ SCHEMA_NAMES = (
     "plan",
     "diff",
     "curve",
+    "fleet",
     "explain",
     "price",
     "prices",

@@ -71,7 +71,7 @@ def plan_body(plan: Plan) -> dict[str, Any]:
             }
             for month in plan.months
         ],
-        "assumptions": [_assumption_body(assumption) for assumption in plan.assumptions],
+        "assumptions": [assumption_body(assumption) for assumption in plan.assumptions],
     }
 
 
@@ -94,11 +94,12 @@ def option_body(option: Option, requests_per_day: int) -> dict[str, Any]:
         "control": option.control,
         "note": option.note,
         "refused": option.refused,
-        "lines": [_line_body(line) for line in option.statement.lines],
+        "lines": [line_body(line) for line in option.statement.lines],
     }
 
 
-def _line_body(line: CostLine) -> dict[str, Any]:
+def line_body(line: CostLine) -> dict[str, Any]:
+    """One line of a statement."""
     return {
         "label": line.label,
         "quantity": decimal_text(line.quantity),
@@ -188,7 +189,8 @@ def _decision_body(decision: TreeDecision) -> dict[str, Any]:
     }
 
 
-def _assumption_body(assumption: Assumption) -> dict[str, Any]:
+def assumption_body(assumption: Assumption) -> dict[str, Any]:
+    """One assumption, with its basis and source."""
     value = assumption.value
     return {
         "name": assumption.name,

@@ -1,0 +1,283 @@
+"""How to buy one model's fleet: what to reserve, what spot is worth, when to spill to an API, which GPUs to mix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from breakeven import units
+from breakeven.catalog.evidence import Assumption
+from breakeven.catalog.offers import PurchaseOption, PurchasePrice
+from breakeven.catalog.open_models import OpenModel
+from breakeven.catalog.price_card import PriceCard
+from breakeven.catalog.spot import SpotZone, spot_zones
+from breakeven.errors import NothingFits, UnknownName
+from breakeven.options.gpu_grid import request_shape
+from breakeven.options.hosted_api import HostedApis
+from breakeven.options.statement import CostLine
+from breakeven.plan.commitments import CommitmentPlan, Supply, commit
+from breakeven.plan.instance_types import (
+    InstanceType,
+    bucket_shape,
+    cheapest_for,
+    instance_types,
+    prices_of,
+    requests_per_s,
+)
+from breakeven.plan.mix import Floats, MixedType, MixPlan, mix, request_buckets
+from breakeven.plan.spill import ApiPrice, Hybrid, OwnInstance, SpillPlan
+from breakeven.plan.spot import SpotOutcome, SpotPolicy, price_with_interruptions, simulate_spot
+from breakeven.workload.workload import Workload
+
+LONGEST_OBSERVATION_DAYS = 40.0
+"""Observations of at least so many days are used; the table's shorter ones are of other instance sizes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetLimits:
+    """What the purchases are limited to.
+
+    ``rates_per_s`` are mean requests per second of equal intervals, or None for the workload's own day; ``zones`` are
+    names of spot zones, or none for those of the instance's region.
+    """
+
+    rates_per_s: Floats | None = None
+    provider: str | None = None
+    instance: str | None = None
+    zones: tuple[str, ...] = ()
+    most_spot_instances: int | None = None
+
+
+NO_LIMITS: Final = FleetLimits()
+"""Any provider and instance, for the workload's own day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetQuestion:
+    """Which model to serve for which workload; ``cards`` are the prices of the API that takes what is spilled."""
+
+    workload: Workload
+    model: OpenModel
+    cards: tuple[PriceCard, ...] = ()
+    limits: FleetLimits = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotAdvice:
+    """A fleet of ``outcome.policy.instances`` held on spot, and what an instance then costs an hour."""
+
+    outcome: SpotOutcome
+    quoted: PurchasePrice
+    price: PurchasePrice
+    on_demand: PurchasePrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAdvice:
+    """Own instances for the trough and ``label`` for the peak."""
+
+    label: str
+    spill: SpillPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetAdvice:
+    """The answers for one instance type. Parts are None where there is nothing to compare, as ``notes`` say why.
+
+    ``carried_requests_per_s`` is the mean rate that an instance is planned for, bursts and headroom left out.
+    """
+
+    workload: Workload
+    model: str
+    instance: str
+    carried_requests_per_s: float
+    rates_per_s: tuple[float, ...]
+    commitments: CommitmentPlan
+    spot: SpotAdvice | None
+    api: ApiAdvice | None
+    mix: MixPlan | None
+    assumptions: tuple[Assumption, ...]
+    notes: tuple[str, ...]
+
+
+def advise_fleet(question: FleetQuestion) -> FleetAdvice:
+    """The cheapest instance type for the peak, and each way to pay less for it.
+
+    Raises:
+        UnknownName: a provider, instance or zone that is not in the catalogue.
+        NothingFits: no instance on offer serves the model within the requirement.
+        Unavailable: a mix of GPU types needs HiGHS, which is not installed.
+    """
+    workload = question.workload
+    rates = hourly_rates(workload) if question.limits.rates_per_s is None else question.limits.rates_per_s
+    kind, carried = _instance(question, float(rates.max()))
+    prices = prices_of(kind.offer, workload.requirements.max_commitment_months)
+    by_option = {price.option: price for price in prices}
+    spot = _spot(question, kind, by_option, ceil(float(rates.max()) / carried))
+    allowed = spot is not None and workload.requirements.allow_spot
+    supply = Supply(
+        name=f"{question.model.name} on {kind.name}",
+        carries=(carried,),
+        prices=tuple(
+            spot.price if spot is not None and price.option == "spot" else price
+            for price in prices
+            if price.option != "spot" or allowed
+        ),
+        most_spot_instances=_most_spot(question, ceil(float(rates.max()) / carried)) if allowed else 0,
+    )
+    api = _api(question, supply, rates)
+    return FleetAdvice(
+        workload=workload,
+        model=question.model.name,
+        instance=kind.name,
+        carried_requests_per_s=carried,
+        rates_per_s=tuple(rates.tolist()),
+        commitments=commit(rates, [supply]),
+        spot=spot,
+        api=api,
+        mix=_mix(question, kind, float(rates.max())),
+        assumptions=(*workload.assumptions, *_assumptions(question, spot)),
+        notes=tuple(_notes(spot, api, allowed)),
+    )
+
+
+def hourly_rates(workload: Workload) -> Floats:
+    """Mean requests per second in each hour of the workload's day, shape (24,)."""
+    return np.array(workload.hourly_shape) * workload.requests_per_day / units.SECONDS_PER_HOUR
+
+
+def _instance(question: FleetQuestion, peak_requests_per_s: float) -> tuple[InstanceType, float]:
+    """The cheapest instance type, and the mean rate that one of it is planned for."""
+    workload = question.workload
+    types = instance_types(question.limits.provider, question.limits.instance)
+    slo = workload.requirements.slo
+    sustained = requests_per_s(types, question.model, request_shape(workload), slo)
+    return cheapest_for(types, sustained * _planned_frac(workload), peak_requests_per_s)
+
+
+def _planned_frac(workload: Workload) -> float:
+    """Share of the sustained rate that a mean rate may be: headroom kept, and the hour's busiest minute carried."""
+    return workload.costs.peak_load_frac / workload.burst_frac
+
+
+def _most_spot(question: FleetQuestion, peak_instances: int) -> int:
+    return peak_instances if question.limits.most_spot_instances is None else question.limits.most_spot_instances
+
+
+def _zones(question: FleetQuestion, region: str) -> list[SpotZone]:
+    """The observations of the named zones, or of the region, or of all where the region was not observed."""
+    known = {zone.zone: zone for zone in spot_zones() if zone.observed_days >= LONGEST_OBSERVATION_DAYS}
+    for name in question.limits.zones:
+        if name not in known:
+            raise UnknownName(f"no spot zone {name!r} was observed", hint=f"one of {', '.join(known)}")
+    if question.limits.zones:
+        return [known[name] for name in question.limits.zones]
+    return [zone for zone in known.values() if zone.region == region] or list(known.values())
+
+
+def _spot(
+    question: FleetQuestion, kind: InstanceType, prices: Mapping[PurchaseOption, PurchasePrice], instances: int
+) -> SpotAdvice | None:
+    quoted, on_demand = prices.get("spot"), prices.get("on_demand")
+    if quoted is None or on_demand is None:
+        return None
+    outcome = simulate_spot(_zones(question, kind.offer.region), SpotPolicy(instances=max(instances, 1)))
+    price = price_with_interruptions(outcome, quoted, on_demand)
+    return SpotAdvice(outcome=outcome, quoted=quoted, price=price, on_demand=on_demand)
+
+
+def _api(question: FleetQuestion, supply: Supply, rates: Floats) -> ApiAdvice | None:
+    """Spill-over to the cheapest admissible price of the named API."""
+    hosted = HostedApis(question.workload, question.cards, named=True)
+    rows = [row for row in range(len(hosted.columns)) if hosted.refusal[row] == 0]
+    always_on = supply.price("on_demand", "reserved_1y", "reserved_3y")
+    if not rows or always_on is None:
+        return None
+    option = hosted.option(min(rows, key=lambda row: hosted.columns.usd_per_month_per_daily_request[row]))
+    costs = question.workload.costs
+    staff = CostLine(
+        label="staff",
+        quantity=Decimal(costs.engineer_share_frac),
+        unit="engineer",
+        usd_per_unit=Decimal(costs.engineer_usd_per_month),
+        basis="assumed",
+        source="the workload's costs",
+    )
+    own = OwnInstance(name=supply.name, requests_per_s=supply.carries[0], price=always_on, fixed=(staff,))
+    price = ApiPrice(option=option, requests_per_day=question.workload.requests_per_day)
+    return ApiAdvice(label=option.label, spill=Hybrid(rates, own, price).plan())
+
+
+def _mix(question: FleetQuestion, kind: InstanceType, peak_requests_per_s: float) -> MixPlan | None:
+    """The provider's instance types by request size; None where some size is served by none of them."""
+    workload = question.workload
+    types = instance_types(kind.offer.provider)
+    buckets = request_buckets(workload.input_tokens, workload.output_tokens, peak_requests_per_s)
+    slo, planned = workload.requirements.slo, _planned_frac(workload)
+    rates = np.column_stack([requests_per_s(types, question.model, bucket_shape(each), slo) for each in buckets])
+    offered = [
+        MixedType(name=each.name, requests_per_s=tuple((row * planned).tolist()), price=_on_demand(each))
+        for each, row in zip(types, rates, strict=True)
+        if row.any()
+    ]
+    try:
+        return mix(buckets, offered)
+    except NothingFits:
+        return None
+
+
+def _on_demand(kind: InstanceType) -> PurchasePrice:
+    return next(price for price in prices_of(kind.offer, 0) if price.option == "on_demand")
+
+
+def _assumptions(question: FleetQuestion, spot: SpotAdvice | None) -> Sequence[Assumption]:
+    found = [
+        Assumption(
+            name="demand",
+            value="goes on as it is" if question.limits.rates_per_s is None else "looks like the rates given",
+            unit="every later month",
+            basis="assumed",
+            source="a reservation outlasts what was measured; see what half the volume would cost",
+        )
+    ]
+    if spot is not None:
+        found += [
+            Assumption(
+                name="spot_zones",
+                value=", ".join(spot.outcome.zones),
+                unit="as observed on V100 instances in 2023; a zone that goes takes all of its instances",
+                basis="assumed",
+                source="computed from skypilot-org/spot-traces",
+            ),
+            Assumption(
+                name="same_region_correlation",
+                value=spot.outcome.policy.correlation,
+                unit="of the availability of two zones of one region",
+                basis="quoted",
+                source="computed from skypilot-org/spot-traces, 45 days of 2023",
+            ),
+            Assumption(
+                name="replacement_delay_h",
+                value=round(spot.outcome.policy.delay_h, 3),
+                unit="hours from a lost instance to the first answer of the next",
+                basis="assumed",
+                source="cold start: provision, pull, load and compile",
+            ),
+        ]
+    return found
+
+
+def _notes(spot: SpotAdvice | None, api: ApiAdvice | None, allowed: bool) -> Sequence[str]:
+    notes = []
+    if spot is None:
+        notes.append("This instance is not sold as spot.")
+    elif not allowed:
+        notes.append("Spot is left out of the purchases: admit it with --allow-spot.")
+    if api is None:
+        notes.append("No hosted API serves this model within the requirements: name one with --spill-to.")
+    return notes

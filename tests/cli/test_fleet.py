@@ -1,0 +1,135 @@
+"""``breakeven fleet``: what a person and a script read, from real prices, in every format."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from breakeven.cli.main import run
+from breakeven.render.json import published_schema
+from conftest import REPOSITORY
+
+CHAT = str(REPOSITORY / "examples/chat.toml")
+BUSY = [
+    "fleet",
+    CHAT,
+    "--model",
+    "Gemma-4-31B",
+    "--provider",
+    "aws",
+    "--requests-per-day",
+    "400_000",
+    "--at",
+    "2026-11-24",
+]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    code = run(arguments)
+    streams = capsys.readouterr()
+    assert (code, streams.err) == (0, "")
+    return streams.out
+
+
+@pytest.fixture
+def body(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed(capsys, *BUSY, "--allow-spot", "--format", "json"))
+    return found
+
+
+def test_json_is_what_the_published_schema_says(body: dict[str, Any]) -> None:
+    Draft202012Validator(published_schema("fleet")).validate(body)
+
+
+def test_lines_add_up_and_no_simpler_way_is_cheaper(body: dict[str, Any]) -> None:
+    for part in (body["commitments"], body["api"], body["mix"]):
+        assert sum(Decimal(line["usd_per_month"]) for line in part["lines"]) == Decimal(part["usd_per_month"])
+    for part in (body["commitments"], body["api"]):
+        total = Decimal(part["usd_per_month"])
+        assert all(total <= Decimal(each["usd_per_month"]) + Decimal("1e-6") for each in part["alternatives"])
+    assert Decimal(body["mix"]["usd_per_month"]) <= Decimal(body["mix"]["single"]["usd_per_month"])
+
+
+def test_spot_is_priced_with_its_interruptions(body: dict[str, Any]) -> None:
+    spot = body["spot"]
+    quoted, real = (Decimal(spot[name]["middle"]) for name in ("quoted_usd_per_h", "usd_per_h"))
+    assert quoted < real < Decimal(spot["on_demand_usd_per_h"])
+    assert [zone["zone"][:-1] for zone in spot["zones"]] == ["us-east-1"] * 4
+    assert {line["basis"] for line in body["commitments"]["lines"] if "spot" in line["label"]} <= {"modelled"}
+
+
+def test_the_demand_is_the_workloads_day(body: dict[str, Any]) -> None:
+    assert len(body["rates_per_s"]) == 24
+    assert sum(body["rates_per_s"]) * 3_600 == pytest.approx(400_000)
+
+
+def test_text_says_what_to_buy_and_what_halving_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(printed(capsys, *BUSY).split())
+    for said in (
+        "What to buy",
+        "all on demand",
+        "One more reserved instance",
+        "Should volume halve",
+        "Spot is left out of the purchases: admit it with --allow-spot.",
+        "Own instances for the trough",
+        "GPU types mixed by request size",
+        "same_region_correlation",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize(("output_format", "sign"), [("markdown", "# Buying a fleet"), ("html", ">What to buy</h2>")])
+def test_documents(capsys: pytest.CaptureFixture[str], output_format: str, sign: str) -> None:
+    assert sign in printed(capsys, *BUSY, "--format", output_format)
+
+
+def test_the_demand_may_come_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("pool,t_s,rate_rps\na,0,50\na,600,400\na,1200,100\n", encoding="utf-8")
+    found = json.loads(printed(capsys, *BUSY, "--rates", str(path), "--scale-frac", "0.1", "--format", "json"))
+    assert found["rates_per_s"] == pytest.approx([5.0, 40.0, 10.0])
+    assert {each["option"] for each in found["commitments"]["bought"]} == {"on_demand", "reserved_1y"}
+
+
+def test_an_instance_without_spot_or_api_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["fleet", CHAT, "--model", "Qwen3-14B", "--provider", "runpod", "--at", "2026-11-24"]
+    found = json.loads(printed(capsys, *call, "--format", "json"))
+    assert (found["spot"], found["api"]) == (None, None)
+    text = " ".join(printed(capsys, *call).split())
+    assert "This instance is not sold as spot." in text
+    assert "name one with --spill-to" in text
+
+
+def test_another_hosted_model_may_take_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["fleet", CHAT, "--model", "Qwen3-14B", "--spill-to", "openai/gpt-4o-mini", "--at", "2026-11-24"]
+    found = json.loads(printed(capsys, *call, "--format", "json"))
+    assert found["api"]["label"] == "openai/gpt-4o-mini"
+
+
+def test_zones_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(printed(capsys, *BUSY, "--spot-zones", "us-west-2a,us-west-2b", "--format", "json"))
+    assert [zone["zone"] for zone in found["spot"]["zones"]] == ["us-west-2a", "us-west-2b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--model", "no-such-model"], 2, "no-such-model"),
+        (["--model", "Gemma-4-31B", "--provider", "nobody"], 2, "no provider 'nobody'"),
+        (["--model", "Gemma-4-31B", "--provider", "aws", "--spot-zones", "mars-1a"], 2, "no spot zone 'mars-1a'"),
+        (["--model", "Gemma-4-31B", "--instance", "huge"], 2, "no instance 'huge'"),
+        (["--model", "Gemma-4-31B", "--ttft", "0.0001"], 1, "no instance on offer"),
+        (["--model", "Gemma-4-31B", "--rates", "none.csv"], 2, "cannot be read"),
+        ([], 2, "--model"),
+    ],
+)
+def test_a_question_without_answer_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    assert run(["fleet", CHAT, *arguments]) == code
+    assert said in capsys.readouterr().err
