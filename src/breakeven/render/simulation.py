@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from math import isnan
 from typing import Final
+
+import numpy as np
 
 from breakeven.errors import InputError
 from breakeven.plan.fleet_report import Alternative, FleetReport
@@ -14,7 +17,7 @@ from breakeven.render.document import Document, Row, Section, Table, left, right
 from breakeven.render.money import UNKNOWN, usd_text
 from breakeven.render.simulation_charts import replica_chart, utilization_chart
 from breakeven.render.simulation_json import simulation_body
-from breakeven.serving.simulation_result import Percentiles, SimulationResult
+from breakeven.serving.simulation_result import Percentiles, SimulationResult, Timeline
 
 SIMULATION_FORMATS: Final = ("text", "json", "csv", "markdown", "html")
 """Formats of ``breakeven simulate``."""
@@ -171,30 +174,42 @@ def _alternative_row(each: Alternative, *, marked: bool) -> Row:
 
 
 def _timeline_sections(report: FleetReport) -> tuple[Section, ...]:
+    """How busy the fleet was, and, where it scales, how many replicas there were: each a table and its chart."""
     line = report.result.timeline
-    group = -(-len(line.replicas) // TIMELINE_ROWS)
-    rows = []
-    for place in range(0, len(line.replicas), group):
-        part = slice(place, place + group)
-        cells = (
-            hours_text(place * line.bin_s / 3_600),
-            f"{line.requests_per_s[part].mean():,.2f}",
-            f"{line.replicas[part].mean():,.2f}",
-            percent(line.busy_frac[part].mean()),
-            f"{line.waiting_requests[part].max():,}",
-        )
-        rows.append(Row(cells=cells))
-    columns = (right("From"), right("Requests/s"), right("Replicas"), right("Busy"), right("Longest queue"))
-    table = Table(caption="The replay over time", columns=columns, rows=tuple(rows))
-    return (
-        Section(title="Over time", table=table, chart=utilization_chart(line)),
-        Section(title="Replicas", chart=replica_chart(line), points=(_replicas_sentence(report),)),
+    used = Table(
+        caption="The replay over time",
+        columns=(right("From"), right("Requests/s"), right("Busy"), right("Longest queue")),
+        rows=tuple(
+            Row(
+                cells=(
+                    from_text,
+                    f"{line.requests_per_s[part].mean():,.2f}",
+                    percent(float(line.busy_frac[part].mean())),
+                    f"{line.waiting_requests[part].max():,}",
+                )
+            )
+            for from_text, part in _stretches(line)
+        ),
     )
+    over_time = Section(title="Over time", table=used, chart=utilization_chart(line))
+    if report.file.fleet.autoscaling is None:
+        return (over_time,)
+    held = Table(
+        caption="Replicas over time",
+        columns=(right("From"), right("Fewest"), right("Mean"), right("Most")),
+        rows=tuple(
+            Row(cells=(from_text, *(f"{of(line.replicas[part]):,.2f}" for of in (np.min, np.mean, np.max))))
+            for from_text, part in _stretches(line)
+        ),
+    )
+    return over_time, Section(title="Replicas paid for", table=held, chart=replica_chart(line))
 
 
-def _replicas_sentence(report: FleetReport) -> str:
-    replicas = report.result.timeline.replicas
-    return f"{replicas.min():.2f} to {replicas.max():.2f} replicas were paid for, {replicas.mean():.2f} on average."
+def _stretches(line: Timeline) -> Iterator[tuple[str, slice]]:
+    """The timeline in at most `TIMELINE_ROWS` parts, each with the hour at which it begins."""
+    group = -(-len(line.replicas) // TIMELINE_ROWS)
+    for place in range(0, len(line.replicas), group):
+        yield hours_text(place * line.bin_s / 3_600), slice(place, place + group)
 
 
 def _basis_points(report: FleetReport) -> tuple[str, ...]:

@@ -1,0 +1,71 @@
+"""``breakeven simulate`` as typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from breakeven.cli.main import run
+
+FLEET = '[fleet]\nmodel = "Llama-3.1-8B"\ngpu = "H100"\nprecision = "fp8"\nreplicas = 2\n'
+TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
+    f"2023-11-16 18:{second // 60:02}:{second % 60:02}.0000000,{500 + second},{20 + second}\n" for second in range(90)
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("trace.csv").write_text(TRACE)
+    Path("fleet.toml").write_text(FLEET)
+    return tmp_path
+
+
+def body(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert run(["simulate", "trace.csv", "--fleet", "fleet.toml", "--format", "json", *arguments]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.usefixtures("folder")
+def test_it_replays_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    told = body(capsys)
+    assert told["schema"] == "breakeven/simulate/1"
+    assert told["tokens"] == {"input": sum(range(500, 590)), "output": sum(range(20, 110))}
+    assert told["fleet"]["replicas"] == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_flags_win_over_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    told = body(capsys, "--replicas", "3", "--arrivals", "gamma")
+    assert told["fleet"]["replicas"] == 3
+    assert told["trace"]["arrivals"] == "gamma"
+
+
+@pytest.mark.usefixtures("folder")
+def test_named_columns_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("trace.csv").write_text("at,in,out\n2024-01-01T00:00:00,10,5\n2024-01-01T00:00:03,20,6\n")
+    told = body(capsys, "--columns", "timestamp=at,input_tokens=in,output_tokens=out")
+    assert told["tokens"] == {"input": 30, "output": 11}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["trace.csv"], 2, "--fleet"),
+        (["none.csv", "--fleet", "fleet.toml"], 2, "no such file"),
+        (["trace.csv", "--fleet", "none.toml"], 2, "cannot be read"),
+        (["trace.csv", "--fleet", "big.toml"], 1, "weights do not fit"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_fault_is_told_without_a_traceback(
+    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("big.toml").write_text('[fleet]\nmodel = "Llama-3.1-405B"\ngpu = "H100"\n')
+    assert run(["simulate", *arguments]) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
