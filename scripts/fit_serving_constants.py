@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from breakeven.serving import edge_fitting, fitting
-from breakeven.serving.answers import place
+from breakeven.serving.answers import place, refusals
 from breakeven.serving.batching import Waiting
 from breakeven.serving.constants import Band, Spread
 from breakeven.serving.corrections import engine_family
@@ -66,7 +66,12 @@ def measured(path: Path) -> MeasuredRows:
         print(f"{path.name}, line {answer.line}: left out, {answer.refused}")
     if placed is None:
         raise SystemExit(f"{path}: no row can be used")
-    return MeasuredRows.of(placed)
+    why = refusals(placed)
+    for reason in dict.fromkeys(why[why != ""]):
+        print(
+            f"{path.name}: {(why == reason).sum()} rows left out, {reason}: no such deployment can have been measured"
+        )
+    return MeasuredRows.of(placed).rows(why == "")
 
 
 def fitted_classes(folder: Path) -> Iterator[FittedClass]:
