@@ -79,6 +79,11 @@ DOORS = {
         help="What a GPU or an edge device can serve, computed.",
         heading="Serving",
     ),
+    "interactivity": Door(
+        target="breakeven.cli.interactivity:interactivity",
+        help="Cost of a token against the speed that each user gets.",
+        heading="Serving",
+    ),
     "calibrate": Door(
         target="breakeven.cli.calibrate:calibrate",
         help="Correct the serving model by your own measurements.",

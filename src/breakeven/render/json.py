@@ -18,6 +18,7 @@ SCHEMA_NAMES = (
     "price-update",
     "capacity",
     "calibrate",
+    "interactivity",
     "simulate",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""

@@ -1,0 +1,72 @@
+"""What a token costs at each speed that a replica can give its users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from breakeven.catalog.evidence import Basis
+from breakeven.catalog.offers import offers, purchase_prices
+from breakeven.errors import NothingFits
+from breakeven.serving.interactivity import InteractivityCurve
+from breakeven.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK, rounded_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourPrice:
+    """What a replica's accelerators cost an hour, all together, and where the price is from."""
+
+    usd_per_h: Decimal
+    basis: Basis
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractivityReport:
+    """A curve with the price of its replica, and US dollars per million output tokens at each of its points."""
+
+    curve: InteractivityCurve
+    price: HourPrice
+    usd_per_output_mtok: tuple[Decimal, ...]
+
+
+def interactivity_report(curve: InteractivityCurve, usd_per_gpu_h: Decimal | None = None) -> InteractivityReport:
+    """The curve in money, at a stated price of an accelerator's hour or at the least on-demand price.
+
+    The replica is taken to be busy at that concurrency all the time; a fleet's idle hours come on top.
+
+    Raises:
+        NothingFits: no offer has this accelerator by the hour on demand.
+    """
+    price = _cheapest(curve) if usd_per_gpu_h is None else _stated(curve, usd_per_gpu_h)
+    per_hour = Fraction(price.usd_per_h) * TOKENS_PER_MTOK / SECONDS_PER_HOUR
+    costs = tuple(rounded_usd(per_hour / Fraction(float(rate))) for rate in curve.output_tokens_per_s)
+    return InteractivityReport(curve=curve, price=price, usd_per_output_mtok=costs)
+
+
+def _stated(curve: InteractivityCurve, usd_per_gpu_h: Decimal) -> HourPrice:
+    return HourPrice(usd_per_h=usd_per_gpu_h * curve.tensor_parallel, basis="quoted", source="as stated")
+
+
+def _cheapest(curve: InteractivityCurve) -> HourPrice:
+    """The least on-demand price of the accelerators, in instances that hold whole replicas."""
+    found = [
+        HourPrice(
+            usd_per_h=terms.usd_per_h * curve.tensor_parallel / offer.accelerators_per_instance,
+            basis=terms.basis,
+            source=f"on demand, {offer.provider}/{offer.instance}@{offer.region}: {terms.source}",
+        )
+        for offer in offers()
+        if offer.accelerator == curve.accelerator
+        and offer.billing == "hour"
+        and offer.accelerators_per_instance % curve.tensor_parallel == 0
+        for terms in purchase_prices(offer)
+        if terms.option == "on_demand"
+    ]
+    if not found:
+        raise NothingFits(
+            f"no offer has {curve.tensor_parallel} {curve.accelerator} by the hour on demand",
+            hint="state a price: --usd-per-gpu-h X",
+        )
+    return min(found, key=lambda price: price.usd_per_h)
