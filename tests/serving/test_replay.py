@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import importlib.util
 import sys
+from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakeven import serving
 from breakeven.errors import InputError
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.simulation import simulate
-from conftest import REPOSITORY
 from serving.fleets import Requests, engine, facts, in_pieces, made_up, whole
 
 SOON = ColdStart(provision_s=0.2, pull_s=0.1, compile_s=0.1, bandwidth_bytes_per_s=1e9)
@@ -143,36 +144,56 @@ def test_times_that_cannot_be_replayed_are_refused(arrivals: list[float]) -> Non
         simulate(np.array(arrivals), ones, ones, engine(), Fleet())
 
 
-PLAIN = """
-from serving.test_replay import fixed_case
-print(fixed_case())
-"""
+REPLAY = ("compiled", "replay_state", "replay", "replay_fleet", "replay_setup", "simulation_result", "simulation")
 
 
-def fixed_case() -> str:
-    """A replay with queues, chunks and all policies, as one number."""
+@pytest.fixture
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The simulation as it is imported where numba is not installed."""
+    for name in REPLAY:
+        monkeypatch.delattr(serving, name)
+        monkeypatch.delitem(sys.modules, f"breakeven.serving.{name}")
+    with monkeypatch.context() as importing:
+        importing.setitem(sys.modules, "numba", None)
+        return importlib.import_module("breakeven.serving.simulation")
+
+
+EVERY_WAY = (
+    Fleet(replicas=2),
+    Fleet(replicas=3, dispatch="round_robin"),
+    *(Fleet(autoscaling=policy) for policy in (QUEUE, KV, BY_HOUR)),
+)
+
+
+@pytest.mark.parametrize("skips", [True, False])
+@pytest.mark.parametrize("fleet", EVERY_WAY, ids=["least", "turn", "queue", "kv", "schedule"])
+def test_plain_python_gives_the_same_bits_as_compiled_code(
+    fleet: Fleet, skips: bool, without_numba: ModuleType
+) -> None:
     draw = np.random.default_rng(11)
     requests = Requests(np.sort(draw.uniform(0, 40, 300)), draw.integers(1, 300, 300), draw.integers(1, 200, 300))
-    told = [
-        facts(whole(requests, fleet))[:-7]
-        for fleet in (
-            Fleet(replicas=2),
-            Fleet(replicas=3, dispatch="round_robin"),
-            *(Fleet(autoscaling=policy) for policy in (QUEUE, KV, BY_HOUR)),
-        )
-    ]
-    kept = [whole(requests, Fleet(autoscaling=policy)).e2e_s.tobytes() for policy in (QUEUE, KV)]
-    return repr((told, kept)).replace("True", "").replace("False", "")
+    running = without_numba.Simulation(engine(), fleet, 0.0, 300, skips=skips)
+    running.feed(*requests)
+    plain = running.finish()
+    assert not plain.compiled
+    fast = in_pieces(requests, fleet, [300], skips=skips)
+    assert fast.compiled == bool(importlib.util.find_spec("numba"))
+    assert facts(replace(plain, compiled=True)) == facts(replace(fast, compiled=True))
 
 
-def test_plain_python_gives_the_same_bits_as_compiled_code() -> None:
-    pytest.importorskip("numba")
-    slow = subprocess.run(
-        [sys.executable, "-c", PLAIN],
-        cwd=REPOSITORY,
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": "tests"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert slow.stdout.strip() == fixed_case()
+def test_a_long_queue_gets_more_room_without_numba_too(without_numba: ModuleType) -> None:
+    many = 2_500
+    requests = Requests(np.zeros(many), np.ones(many, int), np.ones(many, int))
+    plain = without_numba.simulate(*requests, engine(), Fleet())
+    assert plain.served_requests == many
+    assert facts(plain)[-6:] == facts(simulate(*requests, engine(), Fleet()))[-6:]
+
+
+def test_a_long_trace_merges_its_bins_without_numba_too(without_numba: ModuleType) -> None:
+    many = 60
+    draw = np.random.default_rng(13)
+    requests = Requests(np.sort(draw.uniform(0, 1e5, many)), draw.integers(1, 300, many), draw.integers(1, 200, many))
+    for fleet in (Fleet(), Fleet(autoscaling=replace(QUEUE, interval_s=60.0))):
+        plain = without_numba.simulate(*requests, engine(), fleet)
+        assert facts(plain)[-6:] == facts(simulate(*requests, engine(), fleet))[-6:]
+        assert plain.timeline.bin_s == 64
