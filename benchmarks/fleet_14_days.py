@@ -31,7 +31,7 @@ from breakeven.plan.fleet_comparison import FleetResult, FleetTerms, compare_fle
 from breakeven.plan.instance_types import carried_by, instance_types
 from breakeven.plan.spill import ApiPrice
 from breakeven.plan.spot import SpotPolicy, price_with_interruptions, simulate_spot
-from breakeven.render import markdown, text
+from breakeven.render import markdown
 from breakeven.render.charts import svg
 from breakeven.render.document import Document, Section
 from breakeven.render.fleet_days import days_chart, days_table
@@ -40,8 +40,13 @@ from breakeven.serving.engine import engine_coefficients
 from breakeven.workload.loading import load_workload
 from breakeven.workload.workload import Workload
 
-POOLS = {"m-large": 0.01, "m-mid": 0.001, "m-small": 0.001}
-"""Pools of the rates, and the share of their size that is replayed: one to two requests a second on average."""
+TRAFFIC = {
+    "m-large / 100": ("m-large", 1e-2),
+    "m-mid / 1,000": ("m-mid", 1e-3),
+    "m-small / 1,000": ("m-small", 1e-3),
+    "m-mid / 500,000": ("m-mid", 2e-6),
+}
+"""Pools of the rates, shrunk to one or two requests a second on average; the last to one in five minutes."""
 MODEL, INSTANCE, PRECISION = "Gemma-4-31B", "g6e.2xlarge", "fp8"
 PRICED_ON = date(2026, 11, 24)
 PAGE = REPOSITORY / "docs/fleet-14-days.md"
@@ -88,16 +93,17 @@ def main() -> None:
     workload = load_workload(trace_path())
     question = terms(workload)
     results, requests, took_s = {}, 0, 0.0
-    for pool, size_frac in POOLS.items():
+    for name, (pool, size_frac) in TRAFFIC.items():
         demand = rates(pool) * size_frac
         traffic = draw_traffic(demand, INTERVAL_S, workload.input_tokens, workload.output_tokens)
         start = time.perf_counter()
-        results[pool] = compare_fleets(traffic, question)
+        results[name] = compare_fleets(traffic, question)
         took_s += time.perf_counter() - start
         requests += len(traffic.arrivals_s) * REPLAYS
     document = days_document(question, results)
-    print(text.render(document, text.TextStyle(width=140)))
-    print(f"{requests:,} requests replayed in {took_s:.1f} s")
+    print("### Fourteen days on one fleet\n")
+    print(markdown.table_text(days_table(results)))
+    print(f"\n{requests:,} requests replayed in {took_s:.1f} s.\n")
     if "--write" in sys.argv[1:]:
         PAGE.write_text(page(markdown.render(document)), encoding="utf-8")
         CHART.write_text(svg(days_chart(results), "days") + "\n", encoding="utf-8")
@@ -106,9 +112,8 @@ def main() -> None:
 def days_document(question: FleetTerms, results: Mapping[str, Sequence[FleetResult]]) -> Document:
     """The table, with what it rests on."""
     spot = question.by_the_hour
-    shrunk = ", ".join(f"{pool} at {size_frac:g} of its size" for pool, size_frac in POOLS.items())
     notes = (
-        f"Rates: ServeGen (Apache-2.0), 10-minute means over 14 days, {shrunk}. Arrivals: Poisson within ten minutes.",
+        "Rates: ServeGen (Apache-2.0), 10-minute means over 14 days, divided as named. Arrivals: Poisson within them.",
         "Sizes: Azure's conversation trace of 2023 (CC-BY-4.0).",
         f"Spot with interruptions and on-demand fallback: {usd_text(spot.usd_per_h, 4)} an hour; {spot.source}.",
         "Latencies are of requests served on own instances; the API's is unknown.",

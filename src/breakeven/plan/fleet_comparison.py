@@ -102,7 +102,7 @@ class FleetTerms:
     api: ApiPrice
     slo: Slo
     cold_start: ColdStart = field(default_factory=ColdStart)
-    cooldown_s: float = 1_800.0
+    cooldown_s: float = 600.0
 
     @property
     def by_the_hour(self) -> PurchasePrice:
@@ -216,9 +216,9 @@ def _hybrid(traffic: Traffic, terms: FleetTerms, seed: int) -> FleetResult:
     replay = _replayed(traffic.where(kept), terms, _scaled(terms, split.reserved, most))
     floor_h = traffic.hours * split.reserved
     spilled = Fraction(int((~kept).sum())) * units.HOURS_PER_MONTH / traffic.hours
-    lines = [_line(terms, terms.by_the_hour, max(Fraction(replay.replica_h) - floor_h, Fraction(0)), traffic)]
-    if terms.reserved is not None and split.reserved:
-        lines.insert(0, _line(terms, terms.reserved, floor_h, traffic))
+    rented_h = max(Fraction(replay.replica_h) - floor_h, Fraction(0))
+    held = ((terms.reserved, floor_h), (terms.by_the_hour, rented_h))
+    lines = [_line(terms, price, hours, traffic) for price, hours in held if price is not None and hours]
     return _result(
         "reserved floor, spot, API for the peak",
         replay,

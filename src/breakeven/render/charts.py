@@ -173,6 +173,7 @@ def framed(content: dict[str, Any]) -> dict[str, Any]:
             "view": {"stroke": None},
             "axis": {**ink, "domainColor": _INK, "tickColor": _INK, "gridColor": _INK, "gridOpacity": 0.12},
             "legend": ink,
+            "header": ink,
         },
     }
 

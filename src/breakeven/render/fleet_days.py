@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import Any
 
 from breakeven.plan.fleet_comparison import FleetResult
 from breakeven.render.charts import PALETTE, framed
 from breakeven.render.document import Chart, Row, Table, left, right
-from breakeven.render.money import seconds_text, usd_text
+from breakeven.render.money import UNKNOWN, seconds_text, usd_text
 
 
 def days_table(results: Mapping[str, Sequence[FleetResult]]) -> Table:
@@ -33,17 +34,22 @@ def _cells(traffic: str, result: FleetResult) -> tuple[str, ...]:
         traffic,
         f"{result.name} ({result.note})" if result.note else result.name,
         usd_text(result.usd_per_month, 0),
-        seconds_text(None if isnan(result.ttft_p99_s) else result.ttft_p99_s),
-        seconds_text(None if isnan(result.tpot_p99_s) else result.tpot_p99_s),
-        f"{result.within_slo_frac:.2%}",
+        seconds_text(_known(result.ttft_p99_s)),
+        seconds_text(_known(result.tpot_p99_s)),
+        UNKNOWN if isnan(result.within_slo_frac) else f"{result.within_slo_frac:.2%}",
         f"{result.mean_instances:.2f}",
         f"{result.cold_starts:,}",
         f"{result.spilled_requests_frac:.2%}",
     )
 
 
+def _known(latency_s: float) -> float | None:
+    """A latency, or None where no request was served on own instances."""
+    return None if isnan(latency_s) else latency_s
+
+
 def days_chart(results: Mapping[str, Sequence[FleetResult]]) -> Chart:
-    """Cost against p99 of the time to first token: a colour for each way, a shape for each traffic."""
+    """Cost against p99 of the time to first token: a panel for each traffic, a colour and a shape for each way."""
     values = [
         {"way": each.name, "traffic": name, "usd": float(each.usd_per_month), "ttft_s": each.ttft_p99_s}
         for name, ways in results.items()
@@ -51,26 +57,36 @@ def days_chart(results: Mapping[str, Sequence[FleetResult]]) -> Chart:
         if not isnan(each.ttft_p99_s)
     ]
     ways = list(dict.fromkeys(value["way"] for value in values))
+    return Chart(
+        title="Cost against latency of each fleet",
+        description="Monthly cost in US dollars by the 99th percentile of the time to first token, one point a fleet.",
+        spec=framed(
+            {
+                "data": {"values": values},
+                "facet": {"field": "traffic", "type": "nominal", "title": None, "sort": list(results)},
+                "columns": 2,
+                "resolve": {"scale": {"x": "independent", "y": "independent"}},
+                "spec": {"width": _PANEL_WIDTH, "height": _PANEL_HEIGHT, "mark": _MARK, "encoding": _encoding(ways)},
+            }
+        ),
+    )
+
+
+_PANEL_WIDTH, _PANEL_HEIGHT = 310, 180
+_MARK = {"type": "point", "filled": True, "opacity": 0.85, "size": 120}
+
+
+def _encoding(ways: Sequence[str]) -> dict[str, Any]:
     legend = {"title": None, "orient": "bottom", "columns": 1, "labelLimit": 680}
-    encoding = {
+    way = {"field": "way", "type": "nominal", "legend": legend}
+    return {
         "x": {
             "field": "ttft_s",
             "type": "quantitative",
             "title": "p99 of the time to first token, seconds",
-            "scale": {"type": "log", "nice": True},
+            "scale": {"zero": False, "padding": 12},
         },
         "y": {"field": "usd", "type": "quantitative", "title": "US dollars a month", "scale": {"zero": True}},
-        "color": {
-            "field": "way",
-            "type": "nominal",
-            "scale": {"domain": ways, "range": list(PALETTE[: len(ways)])},
-            "legend": legend,
-        },
-        "shape": {"field": "traffic", "type": "nominal", "scale": {"domain": list(results)}, "legend": legend},
+        "color": {**way, "scale": {"domain": list(ways), "range": list(PALETTE[: len(ways)])}},
+        "shape": {**way, "scale": {"domain": list(ways)}},
     }
-    mark = {"type": "point", "filled": True, "opacity": 1, "size": 120}
-    return Chart(
-        title="Cost against latency of each fleet",
-        description="Monthly cost in US dollars by the 99th percentile of the time to first token, one point a fleet.",
-        spec=framed({"data": {"values": values}, "mark": mark, "encoding": encoding}),
-    )
