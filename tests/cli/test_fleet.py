@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from breakeven import api
 from breakeven.cli.main import run
+from breakeven.errors import NothingFits
+from breakeven.plan.fleet_advice import FleetLimits
 from breakeven.render.json import published_schema
+from breakeven.workload.loading import load_workload
+from breakeven.workload.overrides import WorkloadOverrides
 from conftest import REPOSITORY
 
 CHAT = str(REPOSITORY / "examples/chat.toml")
@@ -133,3 +138,21 @@ def test_a_question_without_answer_is_refused(
 ) -> None:
     assert run(["fleet", CHAT, *arguments]) == code
     assert said in capsys.readouterr().err
+
+
+def test_as_the_requirement_tightens_first_the_mix_stops_then_the_fleet() -> None:
+    """The longest requests of a size miss it before the median of all requests does."""
+    answers = []
+    for hundredths in range(20, 2, -1):
+        workload = load_workload(
+            REPOSITORY / "examples/chat.toml", WorkloadOverrides(ttft_s=hundredths / 100, percentile=50)
+        )
+        try:
+            answers.append(api.fleet(workload, "Gemma-4-31B", limits=FleetLimits(provider="runpod")))
+        except NothingFits:
+            break
+    mixed = [answer.mix is not None for answer in answers]
+    assert mixed == sorted(mixed, reverse=True)
+    assert mixed[0]
+    assert not mixed[-1]
+    assert any("GPU types are not mixed" in note for note in answers[-1].notes)

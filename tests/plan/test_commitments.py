@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import product
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 from breakeven import units
 from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.errors import InputError, NothingFits, Unavailable
-from breakeven.plan import integer_program
+from breakeven.plan import commitments, integer_program
 from breakeven.plan.commitments import Supply, commit
-from breakeven.plan.purchase_split import PurchaseProblem, split_by_levels, split_by_program
+from breakeven.plan.purchase_split import PurchaseProblem, split_by_layers, split_by_levels, split_by_program
 
 CENTS = st.integers(min_value=1, max_value=900).map(lambda cents: Decimal(cents) / 100)
 
@@ -249,6 +250,15 @@ def test_two_kinds_of_demand_share_reservations_from_hour_to_hour() -> None:
     one = supply("one", (1.0, 0.0), "1.90", price("spot", "1.80"), most_spot_instances=1)
     plan = commit(np.array([[1.0, 0.0]] * 12 + [[0.0, 1.0]] * 12), [both, one])
     assert [(each.supply, each.price.option, each.instances) for each in plan.bought] == [("both", "reserved_1y", 1)]
+
+
+def test_a_search_that_was_cut_short_says_what_it_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    sold = supply("a", (1.0,), "1.00", price("reserved_1y", "0.50"))
+    cut_short = replace(split_by_layers(problem_of(np.ones((4, 1)), [sold])), proved_usd=1.5)
+    monkeypatch.setattr(commitments, "best_split", lambda *_, **__: cut_short)
+    plan = commit(np.ones(4), [sold])
+    assert plan.usd_per_month == 365
+    assert plan.proved_usd_per_month == units.rounded_usd(Fraction(3, 2) * 730 / 4)
 
 
 def test_a_missing_solver_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
@@ -130,7 +130,7 @@ def advise_fleet(question: FleetQuestion) -> FleetAdvice:
         ),
         most_spot_instances=_most_spot(question, ceil(float(rates.max()) / carried)) if allowed else 0,
     )
-    api = _api(question, supply, rates)
+    api, mixed = _api(question, supply, rates), _mix(question, kind, float(rates.max()))
     return FleetAdvice(
         workload=workload,
         model=question.model.name,
@@ -140,9 +140,9 @@ def advise_fleet(question: FleetQuestion) -> FleetAdvice:
         commitments=commit(rates, [supply]),
         spot=spot,
         api=api,
-        mix=_mix(question, kind, float(rates.max())),
+        mix=mixed,
         assumptions=(*workload.assumptions, *_assumptions(question, spot)),
-        notes=tuple(_notes(spot, api, allowed)),
+        notes=tuple(_notes(spot, api, mixed, allowed)),
     )
 
 
@@ -272,12 +272,12 @@ def _assumptions(question: FleetQuestion, spot: SpotAdvice | None) -> Sequence[A
     return found
 
 
-def _notes(spot: SpotAdvice | None, api: ApiAdvice | None, allowed: bool) -> Sequence[str]:
-    notes = []
+def _notes(spot: SpotAdvice | None, api: ApiAdvice | None, mixed: MixPlan | None, allowed: bool) -> Iterator[str]:
     if spot is None:
-        notes.append("This instance is not sold as spot.")
+        yield "This instance is not sold as spot."
     elif not allowed:
-        notes.append("Spot is left out of the purchases: admit it with --allow-spot.")
+        yield "Spot is left out of the purchases: admit it with --allow-spot."
     if api is None:
-        notes.append("No hosted API serves this model within the requirements: name one with --spill-to.")
-    return notes
+        yield "No hosted API serves this model within the requirements: name one with --spill-to."
+    if mixed is None:
+        yield "GPU types are not mixed: the longest requests of some size miss the requirement on all of them."

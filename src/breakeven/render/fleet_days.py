@@ -56,7 +56,7 @@ def days_chart(results: Mapping[str, Sequence[FleetResult]]) -> Chart:
         for each in ways
         if not isnan(each.ttft_p99_s)
     ]
-    ways = list(dict.fromkeys(value["way"] for value in values))
+    ways = list(dict.fromkeys(str(value["way"]) for value in values))
     return Chart(
         title="Cost against latency of each fleet",
         description="Monthly cost in US dollars by the 99th percentile of the time to first token, one point a fleet.",
