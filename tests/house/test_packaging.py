@@ -56,7 +56,9 @@ def test_the_two_locks_agree() -> None:
 
 
 def test_the_optional_parts_are_in_the_lock_that_tests_use() -> None:
-    for requirements in PROJECT["project"]["optional-dependencies"].values():
+    # aiconfigurator runs on one platform only and brings 300 MB; its tests stand another program in for it.
+    parts = PROJECT["project"]["optional-dependencies"]
+    for requirements in (parts[name] for name in parts.keys() - {"aiconfigurator"}):
         assert names(requirements) <= pinned(LOCKS[1]).keys()
 
 

@@ -16,6 +16,7 @@ from breakeven.serving.constants import serving_classes
 from breakeven.serving.edge_constants import edge_fit
 from breakeven.serving.edge_points import EdgePoint, EdgePointAnswer
 from breakeven.serving.points import Point
+from breakeven.serving.second_opinion import Opinions, SecondOpinion
 
 CAPACITY_FORMATS: Final = ("text", "json", "csv")
 """Formats of ``breakeven capacity``."""
@@ -24,6 +25,7 @@ TEXT_ROWS: Final = 40
 """Rows that the text shows; the other formats have all."""
 
 _GPU_FIGURES: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms", "low", "high")
+_BESIDE: Final = ("output_tokens_per_s_total", "ttft_ms", "tpot_ms", "refused")
 _EDGE_FIGURES: Final = ("decode_tokens_per_s", "low", "high")
 
 
@@ -40,6 +42,8 @@ class CapacityReport:
     answers: tuple[PointAnswer | EdgePointAnswer, ...]
     figures: tuple[str, ...]
     fits: tuple[dict[str, Any], ...]
+    beside: Opinions | None = None
+    """What another program says of the same points."""
 
     @property
     def refusals(self) -> dict[str, int]:
@@ -122,14 +126,19 @@ def capacity_body(report: CapacityReport) -> dict[str, Any]:
         "kind": report.kind,
         "answered": report.answered,
         "refused": sum(report.refusals.values()),
-        "points": [_point_body(answer, report.figures) for answer in report.answers],
+        "points": [
+            {**_point_body(answer, report.figures), **({} if other is None else {"beside": _beside_body(other)})}
+            for answer, other in zip(report.answers, _others(report), strict=True)
+        ],
         "fits": list(report.fits),
+        **({} if report.beside is None else {"beside": report.beside.source}),
     }
 
 
 def capacity_csv(report: CapacityReport) -> str:
     """One row a point; figures are blank where the point is refused."""
-    header = ("line", "deployment", "load", *report.figures, "refused", "notes", "basis")
+    beside = () if report.beside is None else tuple(f"beside_{name}" for name in _BESIDE)
+    header = ("line", "deployment", "load", *report.figures, "refused", "notes", "basis", *beside)
     rows = [
         (
             str(answer.line),
@@ -139,8 +148,9 @@ def capacity_csv(report: CapacityReport) -> str:
             text_cell(answer.refused),
             text_cell("; ".join(answer.notes)),
             answer.basis,
+            *(_beside_cells(other) if other is not None else ()),
         )
-        for name, load, answer in zip(report.names, report.loads, report.answers, strict=True)
+        for name, load, answer, other in zip(report.names, report.loads, report.answers, _others(report), strict=True)
     ]
     return csv.render(header, rows)
 
@@ -154,6 +164,7 @@ def capacity_document(report: CapacityReport) -> Document:
         headline=(f"{report.answered} answered, {total - report.answered} refused.{shown}",),
         sections=(
             Section(title="Points", table=_points_table(report)),
+            *_beside_sections(report),
             *_refusal_sections(report),
             Section(title="Basis", points=tuple(_fit_text(fit) for fit in report.fits)),
         ),
@@ -186,6 +197,47 @@ def _points_table(report: CapacityReport) -> Table:
         columns=(*columns, *(right(titles[figure]) for figure in measured), left("80% band", wraps=True)),
         rows=tuple(rows[:TEXT_ROWS]),
     )
+
+
+def _others(report: CapacityReport) -> Sequence[SecondOpinion | None]:
+    return (None,) * len(report.answers) if report.beside is None else report.beside.opinions
+
+
+def _beside_sections(report: CapacityReport) -> tuple[Section, ...]:
+    if report.beside is None:
+        return ()
+    columns = (
+        right("line"),
+        left("deployment", wraps=True),
+        *(right(title) for title in ("output tok/s", "beside", "TPOT ms", "beside")),
+        left("why not", wraps=True),
+    )
+    rows = [
+        Row(
+            cells=(
+                str(answer.line),
+                name,
+                _cell(answer.output_tokens_per_s_total if isinstance(answer, PointAnswer) else None),
+                _cell(other.output_tokens_per_s_total),
+                _cell(answer.tpot_ms if isinstance(answer, PointAnswer) else None),
+                _cell(other.tpot_ms),
+                text.printable(other.refused),
+            )
+        )
+        for name, answer, other in zip(report.names, report.answers, report.beside.opinions, strict=True)
+    ]
+    caption = f"The same points as {report.beside.source} answers them, beside this model's answers"
+    table = Table(caption=caption, columns=columns, rows=tuple(rows[:TEXT_ROWS]))
+    return (Section(title=f"Beside {report.beside.source}", table=table),)
+
+
+def _beside_body(other: SecondOpinion) -> dict[str, Any]:
+    return {name: getattr(other, name) for name in _BESIDE[:-1]} | {"refused": other.refused or None}
+
+
+def _beside_cells(other: SecondOpinion) -> tuple[str, ...]:
+    figures = (getattr(other, name) for name in _BESIDE[:-1])
+    return (*("" if figure is None else f"{figure:.6g}" for figure in figures), text_cell(other.refused))
 
 
 def _refusal_sections(report: CapacityReport) -> tuple[Section, ...]:
