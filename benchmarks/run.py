@@ -27,6 +27,8 @@ BENCHES = (
     "breakeven_solver.py",
     "price_speed.py",
     "capacity_error.py",
+    "replay_speed.py",
+    "usable_share.py",
 )
 PAGE = REPOSITORY / "docs/benchmarks.md"
 FIGURES = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)

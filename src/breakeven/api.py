@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,18 @@ from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
 from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
+from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.plan import Plan
 from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
+from breakeven.serving.fleet_file import FleetFile, read_fleet
 from breakeven.workload.loading import load_workload
+from breakeven.workload.synthetic_arrivals import ArrivalKind
+from breakeven.workload.trace import Trace
+from breakeven.workload.trace_reading import read_trace
 from breakeven.workload.workload import Workload
 
-__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price"]
+__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "simulate"]
 
 
 def plan(
@@ -111,18 +117,50 @@ def fleet(
         spill_to: the hosted model that takes what is spilled; the same model where None.
         limits: the demand, providers, instances and zones to look at.
         at: the date of the prices; today (UTC) if None.
-        config: tables of ``breakeven.toml``: negotiated prices.
+        config: tables of ``breakeven.toml``: negotiated prices, and as ``calibration`` the file of corrections.
 
     Raises:
         InputError: the workload or a name is wrong.
         NothingFits: no instance on offer serves the model within the requirements.
         Unavailable: HiGHS, which mixes GPU types, is not installed.
     """
+    corrections, calibrated = _corrections(config or {})
     asked = load_workload(Path(workload)) if isinstance(workload, str | Path) else workload
     served = open_model(model)
     day, prices = at or datetime.now(UTC).date(), read_price_config(config or {})
     cards = select([spill_to or served.name], day, prices).hosted or ()
-    return advise_fleet(FleetQuestion(workload=asked, model=served, cards=cards, limits=limits))
+    advice = advise_fleet(
+        FleetQuestion(workload=asked, model=served, cards=cards, limits=limits, corrections=corrections)
+    )
+    return replace(advice, assumptions=(*advice.assumptions, *calibrated))
+
+
+def simulate(
+    trace: Trace | Path | str,
+    fleet: FleetFile | Path | str,
+    *,
+    arrivals: ArrivalKind = "trace",
+    replicas: int | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> FleetReport:
+    """A trace replayed through a fleet: latencies, utilization, dollars, and other ways to scale the same fleet.
+
+    Args:
+        trace: a trace, or the path of one.
+        fleet: a fleet, or the path of a fleet file.
+        arrivals: the trace's own times, or made-up ones in their place.
+        replicas: a fixed fleet of so many, in place of what the file states.
+        config: tables of ``breakeven.toml``: as ``calibration`` the file of corrections.
+
+    Raises:
+        InputError: the trace, the fleet or the corrections are wrong, or do not go together.
+        NothingFits: the deployment cannot run.
+    """
+    requests = read_trace(Path(trace)) if isinstance(trace, str | Path) else trace
+    file = read_fleet(Path(fleet)) if isinstance(fleet, str | Path) else fleet
+    stated = file if replicas is None else file.with_replicas(replicas)
+    corrections, _ = _corrections(config or {})
+    return fleet_report(requests, stated, arrivals, corrections)
 
 
 def price(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from breakeven.cli.main import run
+from serving import reports
 
 FLEET = '[fleet]\nmodel = "Llama-3.1-8B"\ngpu = "H100"\nprecision = "fp8"\nreplicas = 2\n'
 TRACE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
@@ -49,6 +50,17 @@ def test_named_columns_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("trace.csv").write_text("at,in,out\n2024-01-01T00:00:00,10,5\n2024-01-01T00:00:03,20,6\n")
     told = body(capsys, "--columns", "timestamp=at,input_tokens=in,output_tokens=out")
     assert told["tokens"] == {"input": 30, "output": 11}
+
+
+def test_measurements_of_the_deployment_are_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measured = str(reports.write(folder, [reports.vllm(8), reports.vllm(32)]))
+    stated = ["--gpu", "H100-SXM", "--precision", "fp8", "--store", "own.toml"]
+    assert run(["calibrate", measured, *stated]) == 0
+    capsys.readouterr()
+    assert body(capsys)["basis"] == "modelled"
+    told = body(capsys, "--calibration", "own.toml")
+    assert told["basis"] == "measured"
+    assert told["latency"]["tpot"] != body(capsys)["latency"]["tpot"]
 
 
 @pytest.mark.parametrize(

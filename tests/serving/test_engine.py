@@ -13,6 +13,7 @@ from breakeven.catalog.precisions import precision
 from breakeven.errors import NothingFits
 from breakeven.serving import batching, roofline
 from breakeven.serving.constants import HOST_US_PER_SEQ, online_efficiencies
+from breakeven.serving.corrections import FactorColumns
 from breakeven.serving.deployment import Deployments, deployments, whole_replicas
 from breakeven.serving.engine import EngineCoefficients, engine_coefficients
 from breakeven.serving.fleet import Fleet
@@ -66,6 +67,19 @@ def test_a_full_engine_delivers_the_closed_forms_throughput(case: tuple[str, str
 
 def engine_of_batch(engine: EngineCoefficients, batch: int) -> EngineCoefficients:
     return replace(engine, step_s=engine.step_s[: batch + 1], kv_tokens=10_000_000, overhead_s=0.0)
+
+
+def test_measurements_scale_the_gpus_times_and_the_overhead_apart() -> None:
+    _, engine = both(*CASES[0])
+    factors = FactorColumns.none(1)
+    assert engine.corrected(factors) is engine
+    factors.tpot[0], factors.ttft[0], factors.points[0] = 1.5, 0.8, 3
+    measured = engine.corrected(factors)
+    where = np.zeros(1), np.array([700]), np.array([90])
+    before, after = (simulate(*where, each, Fleet(), keep_requests=True) for each in (engine, measured))
+    assert measured.overhead_s == pytest.approx(0.8 * engine.overhead_s)
+    assert after.e2e_s[0] - measured.overhead_s == pytest.approx(1.5 * (before.e2e_s[0] - engine.overhead_s), rel=1e-4)
+    assert measured.basis == "measured"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from breakeven.cli.options import COMMA_LIST, output_options, text_style, write_output
+from breakeven.cli.options import COMMA_LIST, output_options, text_style, trace_columns, write_output
+from breakeven.cli.plan import configured
 from breakeven.cli.progress import counting
 
 
@@ -33,25 +35,39 @@ from breakeven.cli.progress import counting
     metavar="NAME=COLUMN,...",
     help="Columns of the trace: timestamp=, input_tokens=, output_tokens=.",
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrections that `calibrate` stored.",
+)
 @output_options("text", "json", "csv", "markdown", "html")
-def simulate(trace: Path, fleet: Path, output_format: str, out: Path | None, **flags: Any) -> None:
+@click.pass_context
+def simulate(
+    context: click.Context, /, trace: Path, fleet: Path, output_format: str, out: Path | None, **flags: Any
+) -> None:
     """Serve the requests of TRACE on the fleet of a file, iteration by iteration, as a continuously batching engine.
 
     Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, and the dollars. A
     fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its most.
     """
-    from breakeven.cli.options import trace_columns
-    from breakeven.plan.fleet_report import fleet_report
+    from breakeven import api
     from breakeven.render.simulation import render_simulation
     from breakeven.render.text import printable
+    from breakeven.serving.compiled import compiles_first
     from breakeven.serving.fleet_file import read_fleet
     from breakeven.workload.trace_reading import read_trace
 
     file = read_fleet(fleet)
-    if flags["replicas"] is not None:
-        file = file.with_replicas(flags["replicas"])
     columns = None if flags["columns"] is None else trace_columns(flags["columns"])
     with counting(f"reading {printable(trace.name)}", "rows") as progress:
         requests = read_trace(trace, columns, progress)
-    report = fleet_report(requests, file, flags["arrivals"])
+    if compiles_first() and sys.stderr is not None and sys.stderr.isatty():
+        click.echo("compiling the replay, once; the result is kept", err=True)
+    report = api.simulate(
+        requests,
+        file,
+        arrivals=flags["arrivals"],
+        replicas=flags["replicas"],
+        config=configured(context, flags),
+    )
     write_output(render_simulation(report, output_format, text_style(out)), out)

@@ -17,6 +17,7 @@ from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
 from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
 from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
 from breakeven.serving.compiled import INSTALL_HINT
+from breakeven.serving.corrections import Corrections
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.fleet_file import FleetFile
@@ -72,8 +73,10 @@ class FleetReport:
         return units.rounded_usd(self.usd / self.result.served_requests * 1_000)
 
 
-def fleet_report(trace: Trace, file: FleetFile, arrivals: ArrivalKind = "trace") -> FleetReport:
-    """Replay ``trace`` through the fleet of ``file``.
+def fleet_report(
+    trace: Trace, file: FleetFile, arrivals: ArrivalKind = "trace", corrections: Corrections | None = None
+) -> FleetReport:
+    """Replay ``trace`` through the fleet of ``file``, with its times as measurements correct them.
 
     Raises:
         InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long.
@@ -82,7 +85,7 @@ def fleet_report(trace: Trace, file: FleetFile, arrivals: ArrivalKind = "trace")
     """
     file = replace(file, fleet=_with_schedule(file.fleet, trace))
     price = replica_price(file)
-    engine = file.engine(float((trace.input_tokens + trace.output_tokens).mean()))
+    engine = file.engine(float((trace.input_tokens + trace.output_tokens).mean()), corrections)
     arrivals_s = _arrivals(trace, arrivals)
     found = tuple(
         _alternative(label, trace, arrivals_s, engine, fleet, price) for label, fleet in _variants(file.fleet).items()
@@ -189,13 +192,14 @@ def _notes(trace: Trace, kind: ArrivalKind, result: SimulationResult) -> tuple[s
 
 
 def _assumptions(file: FleetFile, engine: EngineCoefficients) -> tuple[Assumption, ...]:
-    model_source = "roofline with fitted constants; see `breakeven capacity`"
+    measured = engine.basis == "measured"
+    model_source = "roofline, corrected by measurements" if measured else "roofline with fitted constants"
     modelled = (
         ("decode_step_s", float(engine.step_s[1]), "s, one sequence"),
         ("prefill_tokens_per_s", 1 / engine.prefill_s_per_token, "tokens/s"),
         ("kv_tokens", engine.kv_tokens, "tokens/replica"),
     )
-    found = [Assumption(name=n, value=v, unit=u, basis="modelled", source=model_source) for n, v, u in modelled]
+    found = [Assumption(name=n, value=v, unit=u, basis=engine.basis, source=model_source) for n, v, u in modelled]
     scaling = file.fleet.autoscaling
     if scaling is not None:
         found += _cold_start_assumptions(scaling.cold_start, engine.weight_bytes)

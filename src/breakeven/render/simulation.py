@@ -214,9 +214,10 @@ def _stretches(line: Timeline) -> Iterator[tuple[str, slice]]:
 
 def _basis_points(report: FleetReport) -> tuple[str, ...]:
     engine = report.engine
+    told = "modelled and corrected by measurements" if engine.basis == "measured" else "modelled"
     band = (
-        f"Step times are modelled; 80% of measured throughputs were {engine.low_factor:g} to "
-        f"{engine.high_factor:g} times the modelled one."
+        f"Step times are {told}; 80% of measured throughputs were {engine.low_factor:.3g} to "
+        f"{engine.high_factor:.3g} times that of the model."
     )
     shown = (
         f"{each.name} = {_value(each.value)} {each.unit} ({each.basis}: {each.source})" for each in report.assumptions

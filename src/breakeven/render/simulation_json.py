@@ -37,7 +37,7 @@ def simulation_body(report: FleetReport) -> dict[str, Any]:
         "alternatives": [_alternative_body(each) for each in report.alternatives],
         "timeline": _timeline_body(result.timeline),
         "band": {"low_factor": report.engine.low_factor, "high_factor": report.engine.high_factor},
-        "basis": "modelled",
+        "basis": report.engine.basis,
         "compiled": result.compiled,
         "assumptions": [
             {"name": a.name, "value": a.value, "unit": a.unit, "basis": a.basis, "source": a.source}

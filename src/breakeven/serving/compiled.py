@@ -48,6 +48,11 @@ def compiled(function: Function) -> Function:
     return built
 
 
+def compiles_first() -> bool:
+    """Whether the next call has to compile, which takes about ten seconds, as far as can be told."""
+    return is_compiled and not any(Path(_cache_folder()).rglob("*.nbc"))
+
+
 def _cache_folder() -> str:
     room = Path(__file__).parent
     digest = hashlib.sha256(b"".join((room / name).read_bytes() for name in KERNELS)).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from breakeven.errors import NothingFits
 from breakeven.serving import batching, roofline
 from breakeven.serving.capacity import MAX_RUNNING, REFUSALS
 from breakeven.serving.constants import HOST_US_PER_SEQ, online_efficiencies, online_waiting, serving_classes
+from breakeven.serving.corrections import FactorColumns
 from breakeven.serving.deployment import Deployments, deployments, whole_replicas
 
 Floats = NDArray[np.float64]
@@ -53,6 +54,28 @@ class EngineCoefficients:
     def max_running(self) -> int:
         """Sequences that run at once, at most."""
         return len(self.step_s) - 1
+
+    def corrected(self, factors: FactorColumns) -> EngineCoefficients:
+        """The engine with the times that measurements say; ``factors`` has one row.
+
+        Times of the GPU take the factor on TPOT, in which the prefills of others have their part, and the overhead
+        that on TTFT.
+        """
+        if not factors.is_measured[0]:
+            return self
+        slower = float(factors.tpot[0])
+        return replace(
+            self,
+            step_s=self.step_s * slower,
+            context_s_per_token=self.context_s_per_token * slower,
+            prefill_s_per_token=self.prefill_s_per_token * slower,
+            attention_s_per_token2=self.attention_s_per_token2 * slower,
+            least_prefill_s=self.least_prefill_s * slower,
+            overhead_s=self.overhead_s * float(factors.ttft[0]),
+            low_factor=float(factors.low[0]),
+            high_factor=float(factors.high[0]),
+            basis="measured",
+        )
 
 
 def linear_step_s(base_s: float, sequence_s: float, max_running: int) -> Floats:

@@ -19,6 +19,7 @@ from breakeven.serving.answers import SERVER, native_precision
 from breakeven.serving.autoscaling import Autoscaling, Policy
 from breakeven.serving.capacity import MAX_RUNNING
 from breakeven.serving.cold_start import ColdStart
+from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.engine import EngineCoefficients, engine_coefficients
 from breakeven.serving.fleet import Dispatch, Fleet
 from breakeven.serving.roofline import CHUNK_TOKENS
@@ -57,13 +58,13 @@ class FleetFile:
         name = self.precision.name_for(self.model.native_weight_bits)
         return f"{self.model.name} {name} tp{self.tensor_parallel} on {self.accelerator.name}"
 
-    def engine(self, request_tokens: float) -> EngineCoefficients:
-        """The engine for requests of that many tokens on average.
+    def engine(self, request_tokens: float, corrections: Corrections | None = None) -> EngineCoefficients:
+        """The engine for requests of that many tokens on average, as measurements correct it.
 
         Raises:
             NothingFits: the deployment cannot run.
         """
-        return engine_coefficients(
+        modelled = engine_coefficients(
             self.model,
             self.accelerator,
             self.precision,
@@ -72,6 +73,14 @@ class FleetFile:
             chunk_tokens=self.chunk_tokens,
             max_running=self.max_running,
         )
+        deployment = Deployment(
+            model=self.model.name,
+            accelerator=self.accelerator.name,
+            precision=self.precision.name,
+            accelerators=self.tensor_parallel,
+            tensor_parallel=self.tensor_parallel,
+        )
+        return modelled.corrected((corrections or Corrections()).of_deployments([deployment]))
 
     def with_replicas(self, replicas: int) -> FleetFile:
         """The same deployment as a fixed fleet."""
