@@ -18,6 +18,7 @@ from breakeven.render.json import published_schema
 from breakeven.workload.loading import load_workload
 from breakeven.workload.overrides import WorkloadOverrides
 from conftest import REPOSITORY
+from serving import reports
 
 CHAT = str(REPOSITORY / "examples/chat.toml")
 BUSY = [
@@ -156,3 +157,17 @@ def test_as_the_requirement_tightens_first_the_mix_stops_then_the_fleet() -> Non
     assert mixed[0]
     assert not mixed[-1]
     assert any("GPU types are not mixed" in note for note in answers[-1].notes)
+
+
+def test_measurements_of_the_deployment_change_what_an_instance_carries(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store = tmp_path / "mine.toml"
+    measured = reports.write(tmp_path, [reports.vllm(8), reports.vllm(32)])
+    assert run(["calibrate", str(measured), "--gpu", "H100-SXM", "--precision", "fp8", "--store", str(store)]) == 0
+    capsys.readouterr()
+    call = ["fleet", CHAT, "--model", "Llama-3.1-8B", "--instance", "p5.4xlarge", "--format", "json"]
+    plain = json.loads(printed(capsys, *call))
+    corrected = json.loads(printed(capsys, *call, "--calibration", str(store)))
+    assert corrected["carried_requests_per_s"] != plain["carried_requests_per_s"]
+    assert "calibrated_deployments" in {each["name"] for each in corrected["assumptions"]}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, workload_options, write_output
-from breakeven.cli.plan import read_workload
+from breakeven.cli.plan import configured, read_workload
 
 
 @click.command(short_help="What of a fleet to reserve, hold on spot or spill, and which GPUs to mix.")
@@ -24,6 +24,11 @@ from breakeven.cli.plan import read_workload
 @click.option("--spot-zones", type=COMMA_LIST, metavar="A,B", help="Observed zones.  [default: the region's]")
 @click.option("--most-spot", type=click.IntRange(min=0), metavar="N", help="Most instances to hold on spot.")
 @click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Price on this date.  [default: today]")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Corrections that `calibrate` stored.",
+)
 @workload_options
 @output_options("text", "json", "markdown", "html")
 @click.pass_context
@@ -53,6 +58,6 @@ def fleet(context: click.Context, /, workload: Path, output_format: str, out: Pa
             most_spot_instances=flags["most_spot"],
         ),
         at=None if moment is None else moment.date(),
-        config=context.obj.tables,
+        config=configured(context, flags),
     )
     write_output(render_fleet(advice, output_format, text_style(out)), out)

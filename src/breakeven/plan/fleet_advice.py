@@ -32,6 +32,7 @@ from breakeven.plan.instance_types import (
 from breakeven.plan.mix import Floats, MixedType, MixPlan, mix, request_buckets
 from breakeven.plan.spill import ApiPrice, Hybrid, OwnInstance, SpillPlan
 from breakeven.plan.spot import SpotOutcome, SpotPolicy, price_with_interruptions, simulate_spot
+from breakeven.serving.corrections import Corrections
 from breakeven.workload.workload import Workload
 
 LONGEST_OBSERVATION_DAYS = 40.0
@@ -59,12 +60,16 @@ NO_LIMITS: Final = FleetLimits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetQuestion:
-    """Which model to serve for which workload; ``cards`` are the prices of the API that takes what is spilled."""
+    """Which model to serve for which workload; ``cards`` are the prices of the API that takes what is spilled.
+
+    ``corrections`` are what measurements say of some deployments.
+    """
 
     workload: Workload
     model: OpenModel
     cards: tuple[PriceCard, ...] = ()
     limits: FleetLimits = NO_LIMITS
+    corrections: Corrections | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +161,7 @@ def _instance(question: FleetQuestion, peak_requests_per_s: float) -> tuple[Inst
     workload = question.workload
     types = instance_types(question.limits.provider, question.limits.instance)
     slo = workload.requirements.slo
-    sustained = requests_per_s(types, question.model, request_shape(workload), slo)
+    sustained = requests_per_s(types, question.model, request_shape(workload), slo, question.corrections)
     return cheapest_for(types, sustained * _planned_frac(workload), peak_requests_per_s)
 
 
@@ -219,7 +224,9 @@ def _mix(question: FleetQuestion, kind: InstanceType, peak_requests_per_s: float
     types = instance_types(kind.offer.provider)
     buckets = request_buckets(workload.input_tokens, workload.output_tokens, peak_requests_per_s)
     slo, planned = workload.requirements.slo, _planned_frac(workload)
-    rates = np.column_stack([requests_per_s(types, question.model, bucket_shape(each), slo) for each in buckets])
+    rates = np.column_stack(
+        [requests_per_s(types, question.model, bucket_shape(each), slo, question.corrections) for each in buckets]
+    )
     offered = [
         MixedType(name=each.name, requests_per_s=tuple((row * planned).tolist()), price=_on_demand(each))
         for each, row in zip(types, rates, strict=True)

@@ -16,6 +16,7 @@ from breakeven.options.gpu_grid import TENSOR_PARALLEL
 from breakeven.plan.commitments import COMMITMENT_MONTHS
 from breakeven.plan.mix import Bucket, Floats
 from breakeven.serving.capacity import CapacityColumns, RequestShape, replica_capacity
+from breakeven.serving.corrections import Corrections
 from breakeven.workload.workload import Slo
 
 
@@ -60,7 +61,13 @@ def instance_types(provider: str | None = None, instance: str | None = None) -> 
     )
 
 
-def carried_by(types: Sequence[InstanceType], model: OpenModel, request: RequestShape, slo: Slo) -> CapacityColumns:
+def carried_by(
+    types: Sequence[InstanceType],
+    model: OpenModel,
+    request: RequestShape,
+    slo: Slo,
+    corrections: Corrections | None = None,
+) -> CapacityColumns:
     """Capacity of one replica of each type within the requirement: columns of shape (types,)."""
     names = list(dict.fromkeys(each.offer.accelerator for each in types))
     precisions = list(dict.fromkeys(each.precision for each in types))
@@ -70,6 +77,7 @@ def carried_by(types: Sequence[InstanceType], model: OpenModel, request: Request
         precisions,
         request=request,
         slo=slo,
+        corrections=corrections,
         model=np.zeros(len(types), dtype=np.int64),
         accelerator=np.array([names.index(each.offer.accelerator) for each in types]),
         precision=np.array([precisions.index(each.precision) for each in types]),
@@ -77,9 +85,15 @@ def carried_by(types: Sequence[InstanceType], model: OpenModel, request: Request
     )
 
 
-def requests_per_s(types: Sequence[InstanceType], model: OpenModel, request: RequestShape, slo: Slo) -> Floats:
+def requests_per_s(
+    types: Sequence[InstanceType],
+    model: OpenModel,
+    request: RequestShape,
+    slo: Slo,
+    corrections: Corrections | None = None,
+) -> Floats:
     """Requests per second that one instance of each type sustains within the requirement, shape (types,); 0: cannot."""
-    found = carried_by(types, model, request, slo).requests_per_s
+    found = carried_by(types, model, request, slo, corrections).requests_per_s
     rates: Floats = np.nan_to_num(found) * np.array([each.replicas for each in types])
     return rates
 
