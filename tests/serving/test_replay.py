@@ -16,6 +16,7 @@ from breakeven import serving
 from breakeven.errors import InputError
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.cold_start import ColdStart
+from breakeven.serving.engine import linear_step_s
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.simulation import simulate
 from serving.fleets import Requests, engine, facts, in_pieces, made_up, whole
@@ -142,6 +143,46 @@ def test_times_that_cannot_be_replayed_are_refused(arrivals: list[float]) -> Non
     ones = np.ones(2, dtype=np.int64)
     with pytest.raises(InputError):
         simulate(np.array(arrivals), ones, ones, engine(), Fleet())
+
+
+def test_sums_that_outgrow_a_number_are_carried() -> None:
+    many, one_s = 20_000, 0.5
+    free = {"prefill_s_per_token": 0.0, "attention_s_per_token2": 0.0, "least_prefill_s": 0.0}
+    slow = engine(step_s=linear_step_s(one_s, 0.0, 1), **free)
+    ones = np.ones(many, dtype=np.int64)
+    result = simulate(np.zeros(many), ones, ones, slow, Fleet())
+    assert result.mean_wait_s * many > 2**63 / 2**38
+    assert result.mean_wait_s == pytest.approx(one_s * (many - 1) / 2)
+
+
+def test_many_replicas_are_paid_for_longer_than_one_number_holds() -> None:
+    apart_s = 150 * 86_400.0
+    requests = Requests(np.array([0.0, apart_s]), np.array([5, 5]), np.array([5, 5]))
+    result = whole(requests, Fleet(replicas=40))
+    assert result.replica_h == pytest.approx(40 * apart_s / 3_600, rel=1e-6)
+    assert result.timeline.replicas == pytest.approx(np.full(len(result.timeline.replicas), 40.0))
+
+
+@pytest.mark.parametrize("fleet", [Fleet(), Fleet(autoscaling=replace(QUEUE, interval_s=3_600.0, max_replicas=1))])
+def test_a_hopeless_overload_is_an_error_not_a_wrong_figure(fleet: Fleet) -> None:
+    hundred = np.full(300, 100)
+    with pytest.raises(InputError, match="cannot serve"):
+        simulate(np.zeros(300), hundred, hundred, engine(step_s=linear_step_s(1e4, 0.0, 1)), fleet)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step_s": linear_step_s(0.0, 0.0, 4)},
+        {"step_s": linear_step_s(0.01, 0.0, 2_000)},
+        {"context_s_per_token": -1e-9},
+        {"prefill_s_per_token": float("nan")},
+        {"kv_tokens": 0},
+    ],
+)
+def test_an_engine_without_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        whole(Requests(np.zeros(1), np.ones(1, int), np.ones(1, int)), Fleet(), **wrong)
 
 
 REPLAY = ("compiled", "replay_state", "replay", "replay_fleet", "replay_setup", "simulation_result", "simulation")

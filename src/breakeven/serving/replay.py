@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, NONE, Ints, Queue, Replica, State
+from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, State
 
 Slots = Any
 """An array of `Request` records."""
@@ -46,6 +46,9 @@ def admit(replica: Replica, state: State, slots: Slots) -> None:
         replica.reserved += needed
         replica.running += 1
         state.queued += replica.now - request.arrival
+        while state.queued >= CARRY:
+            state.queued -= CARRY
+            state.queued_carries += 1
         state.waiting -= 1
         replica.waiting.head = request.next
         append(slot, replica.prefilling, slots)
@@ -133,6 +136,9 @@ def pass_steps(replica: Replica, count: int, duration: int, state: State, slots:
     replica.decode_steps += count
     replica.context += replica.decoding * count
     state.busy += duration
+    while state.busy >= CARRY:
+        state.busy -= CARRY
+        state.busy_carries += 1
     state.steps += count
     state.output_tokens += replica.decoding * count
     while replica.decoding > 0 and replica.ends[0] == replica.decode_steps:

@@ -14,6 +14,7 @@ from breakeven.serving.replay_state import (
     BINS,
     BY_KV,
     BY_QUEUE,
+    CARRY,
     DRAINING,
     FIXED,
     LEAST_OUTSTANDING,
@@ -264,13 +265,18 @@ def stop(place: int, tick: int, state: State, fleet: Fleet) -> None:
     paid = max(until - replica.billed_from, 0)
     spread(state.billed_bins, replica.billed_from, paid, state)
     state.billed += paid
+    while state.billed >= CARRY:
+        state.billed -= CARRY
+        state.billed_carries += 1
 
 
 @compiled
 def finish(state: State, fleet: Fleet) -> None:
     """Serve what is left, then stop every replica at the last event."""
-    while state.in_system > 0 and state.policy != FIXED:
-        pass_events(min(state.next_check, state.next_ready), state, fleet)
+    tick = min(state.next_check, state.next_ready)
+    while state.in_system > 0 and tick < NEVER:
+        pass_events(tick, state, fleet)
+        tick = min(state.next_check, state.next_ready)
     for place in range(len(fleet.replicas)):
         if fleet.replicas[place].status >= READY:
             advance(fleet.replicas[place], NEVER, state, fleet.slots, fleet.kept)

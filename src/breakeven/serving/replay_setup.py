@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Final
 
 from breakeven.errors import InputError
@@ -35,12 +36,15 @@ def new_state(engine: EngineCoefficients, fleet: Fleet, starts_at_clock_s: float
     """The record of a replay in which nothing has happened yet.
 
     Raises:
-        InputError: no replica at all, or an engine that runs more sequences at once than can be replayed.
+        InputError: no replica at all, or an engine that runs more sequences at once than can be replayed, or whose
+            steps take no time.
     """
     if fleet.most_replicas < 1:
         raise InputError("a fleet needs at least one replica", hint="replicas = 1")
     if not 1 <= engine.max_running <= MOST_RUNNING:
         raise InputError(f"an engine runs 1 to {MOST_RUNNING} sequences at once", cause=f"{engine.max_running} stated")
+    if not _is_sound(engine):
+        raise InputError("an engine's steps must take time, and never a negative one", hint="check its coefficients")
     state = records(State, 1)[0]
     values = {**_engine_values(engine), **_fleet_values(fleet, engine)}
     values |= {"skips": int(skips), "clock_start": ticks(starts_at_clock_s), "bin_shift": FIRST_BIN_SHIFT}
@@ -50,6 +54,20 @@ def new_state(engine: EngineCoefficients, fleet: Fleet, starts_at_clock_s: float
     if fleet.autoscaling is not None and fleet.autoscaling.hourly_replicas:
         state.hourly[:] = fleet.autoscaling.hourly_replicas
     return state
+
+
+def _is_sound(engine: EngineCoefficients) -> bool:
+    """Whether all times are finite and not negative, and every step with a sequence or a token takes some."""
+    times = (
+        *engine.step_s.tolist(),
+        engine.context_s_per_token,
+        engine.prefill_s_per_token,
+        engine.attention_s_per_token2,
+        engine.least_prefill_s,
+        engine.overhead_s,
+    )
+    whole = engine.chunk_tokens >= 1 and engine.kv_tokens >= 1
+    return whole and all(isfinite(each) and each >= 0 for each in times) and min(map(ticks, engine.step_s[1:])) > 0
 
 
 def _engine_values(engine: EngineCoefficients) -> dict[str, float]:

@@ -22,7 +22,9 @@ TICKS_PER_S: Final = 1 << 38
 MOST_SPAN_S: Final = float(1 << 24)
 """Longest trace that is replayed, 194 days: half of what ticks can tell, so that sums have room."""
 NEVER: Final = 1 << 62
-"""A tick that no event reaches."""
+"""A tick that no event reaches, 194 days; what is not served by then is not served at all."""
+CARRY: Final = 1 << 60
+"""Sums over replicas or requests outgrow 63 bits: this much is carried over to a second number, one for each."""
 NONE: Final = -1
 """No request, no replica."""
 
@@ -124,8 +126,11 @@ class State(Protocol):
     prefilled_tokens: int
     output_tokens: int
     busy: int
+    busy_carries: int
     billed: int
+    billed_carries: int
     queued: int
+    queued_carries: int
     waiting: int
     most_waiting: int
     in_system: int

@@ -101,8 +101,18 @@ class Simulation:
             self._state.free = len(taken)
 
     def finish(self) -> SimulationResult:
-        """Serve what is still there; no more may be fed after it."""
+        """Serve what is still there; no more may be fed after it.
+
+        Raises:
+            InputError: the fleet is so overloaded that it would take longer than 194 days.
+        """
         replay_fleet.finish(self._state, self._fleet)
+        if self._state.in_system > 0:
+            raise InputError(
+                "the fleet cannot serve the trace",
+                cause=f"{self._state.in_system:,} requests are not answered after 194 days",
+                hint="more replicas, or a faster deployment",
+            )
         return result_of(self._state, self._fleet.kept, self._refused)
 
     def _check_order(self, arrivals_s: Floats) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.serving.compiled import is_compiled
-from breakeven.serving.replay_state import BUCKETS_PER_OCTAVE, TICKS_PER_S, Ints
+from breakeven.serving.replay_state import BUCKETS_PER_OCTAVE, CARRY, TICKS_PER_S, Ints
 
 Floats = NDArray[np.float64]
 
@@ -89,7 +89,11 @@ class SimulationResult:
 def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
     """The result of a replay that is finished, from its last state."""
     seconds = 1.0 / TICKS_PER_S
-    last, busy, billed, queued = (int(each) for each in (state.last_event, state.busy, state.billed, state.queued))
+    last = int(state.last_event)
+    busy, billed, queued = (
+        int(getattr(state, name)) + CARRY * int(getattr(state, f"{name}_carries"))
+        for name in ("busy", "billed", "queued")
+    )
     requests = int(state.received) + refused
     columns = kept[:, : int(state.received)] * seconds
     return SimulationResult(
