@@ -29,6 +29,8 @@ BENCHES = (
     "capacity_error.py",
     "replay_speed.py",
     "usable_share.py",
+    "commitment_search.py",
+    "fleet_14_days.py",
 )
 PAGE = REPOSITORY / "docs/benchmarks.md"
 FIGURES = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)

@@ -261,6 +261,24 @@ def test_a_search_that_was_cut_short_says_what_it_proved(monkeypatch: pytest.Mon
     assert plan.proved_usd_per_month == units.rounded_usd(Fraction(3, 2) * 730 / 4)
 
 
+def test_without_any_time_a_simple_plan_is_left_and_nothing_is_proved() -> None:
+    sold = [
+        supply("a", (1.0, 1.3), "1.00", price("reserved_1y", "0.50")),
+        supply("b", (2.1, 0.7), "1.30", price("reserved_1y", "0.70")),
+    ]
+    demand = np.random.default_rng(1).random((60, 2)) * 20
+    plan = commit(demand, sold, time_limit_s=0.0)
+    assert plan.usd_per_month <= min(each.usd_per_month for each in plan.alternatives)
+    assert plan.proved_usd_per_month <= plan.usd_per_month
+    assert plan.if_halved.usd_per_month_lost >= 0
+
+
+def test_without_any_time_and_without_a_simple_plan_there_is_none() -> None:
+    sold = [supply("a", (1.0, 0.0), "1.00"), supply("b", (0.0, 1.0), "1.30")]
+    with pytest.raises(NothingFits, match="no purchase"):
+        commit(np.random.default_rng(1).random((60, 2)) * 20, sold, time_limit_s=0.0)
+
+
 def test_a_missing_solver_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import inf, isfinite
@@ -141,7 +141,7 @@ def commit(demand: Floats, supplies: Sequence[Supply], *, time_limit_s: float = 
     problem = _problem(np.asarray(demand, dtype=np.float64), supplies)
     bill = _Bill(supplies=tuple(supplies), hours=problem.hours)
     simple = dict(_simple_splits(problem))
-    found = best_split(problem, time_limit_s=time_limit_s)
+    found = _searched(problem, simple.values(), time_limit_s)
     # Floats and a time limit may leave the search a hair above a simple split; money is compared exactly.
     best = min((found, *simple.values()), key=bill.usd_per_month)
     total = bill.usd_per_month(best)
@@ -258,6 +258,16 @@ def _simple_splits(problem: PurchaseProblem) -> Iterator[tuple[str, Split]]:
             yield name, min(splits, key=problem.usd)
 
 
+def _searched(problem: PurchaseProblem, simple: Collection[Split], time_limit_s: float) -> Split:
+    """The best split found in time: at worst a simple one, of which nothing is proved."""
+    try:
+        return best_split(problem, time_limit_s=time_limit_s)
+    except NothingFits:
+        if not simple:
+            raise
+        return replace(min(simple, key=problem.usd), proved_usd=0.0)
+
+
 def _all_on_demand(problem: PurchaseProblem) -> Split:
     needed = problem.needed(0)
     return Split(reserved=np.zeros(1, dtype=np.int64), on_demand=needed[:, None], spot=np.zeros_like(needed)[:, None])
@@ -290,7 +300,7 @@ def _regret(problem: PurchaseProblem, bill: _Bill, reserved: Ints, time_limit_s:
     """Half the volume, with the reservations that were made for all of it."""
     fallen = problem.scaled(HALF)
     kept = best_split(fallen, reserved, time_limit_s)
-    anew = best_split(fallen, time_limit_s=time_limit_s)
+    anew = _searched(fallen, dict(_simple_splits(fallen)).values(), time_limit_s)
     usd_kept, usd_anew = bill.usd_per_month(kept), bill.usd_per_month(anew)
     return Regret(
         volume_frac=HALF,

@@ -276,7 +276,7 @@ def split_by_program(problem: PurchaseProblem, reserved: Ints | None = None, tim
         # A solution that is proved to be the best one is as good as an exhaustive search.
         proved_usd = found.proved_cost if found.proved_cost < found.cost * (1 - _SLACK) else None
     demand, place = np.unique(problem.demand, axis=0, return_inverse=True)
-    held = np.array([_one_hour(problem, reserved, row, time_limit_s) for row in demand])[place]
+    held = np.array([_one_hour(problem, reserved, row) for row in demand])[place]
     return Split(reserved=reserved, on_demand=held[:, :, 0], spot=held[:, :, 1], proved_usd=proved_usd)
 
 
@@ -292,12 +292,12 @@ def _reservations_and_hours(problem: PurchaseProblem, time_limit_s: float) -> So
     return program.solve(time_limit_s=time_limit_s)
 
 
-def _one_hour(problem: PurchaseProblem, reserved: Ints, demand: Floats, time_limit_s: float) -> list[list[int]]:
+def _one_hour(problem: PurchaseProblem, reserved: Ints, demand: Floats) -> list[list[int]]:
     """On-demand and spot instances of each type in one hour, beside the reserved ones."""
     program = IntegerProgram()
     always = [program.variable(upper=float(count)) for count in reserved]
     held = _hour(program, problem, always, demand, 1)
-    values = program.solve(time_limit_s=time_limit_s).values
+    values = program.solve().values
     return [[round(values[on_demand]), round(values[spot])] for on_demand, spot in held]
 
 
