@@ -33,9 +33,9 @@ from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
 from breakeven.serving.fleet_file import FleetFile, read_fleet
 from breakeven.workload.loading import load_workload
+from breakeven.workload.request_loading import load_requests
 from breakeven.workload.synthetic_arrivals import ArrivalKind
 from breakeven.workload.trace import Trace
-from breakeven.workload.trace_reading import read_trace
 from breakeven.workload.workload import Workload
 
 __all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "simulate"]
@@ -146,7 +146,7 @@ def simulate(
     """A trace replayed through a fleet: latencies, utilization, dollars, and other ways to scale the same fleet.
 
     Args:
-        trace: a trace, or the path of one.
+        trace: a trace, or the path of one, or of a workload file: its trace, or one made-up day of it.
         fleet: a fleet, or the path of a fleet file.
         arrivals: the trace's own times, or made-up ones in their place.
         replicas: a fixed fleet of so many, in place of what the file states.
@@ -156,7 +156,7 @@ def simulate(
         InputError: the trace, the fleet or the corrections are wrong, or do not go together.
         NothingFits: the deployment cannot run.
     """
-    requests = read_trace(Path(trace)) if isinstance(trace, str | Path) else trace
+    requests = load_requests(Path(trace)) if isinstance(trace, str | Path) else trace
     file = read_fleet(Path(fleet)) if isinstance(fleet, str | Path) else fleet
     stated = file if replicas is None else file.with_replicas(replicas)
     corrections, _ = _corrections(config or {})

@@ -52,6 +52,24 @@ def test_named_columns_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["tokens"] == {"input": 30, "output": 11}
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_workload_file_brings_its_trace_or_a_day_made_up(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--fleet", "fleet.toml", "--format", "json"]
+    Path("named.toml").write_text('[workload]\nrequests_per_day = 10\ntrace = "trace.csv"\n')
+    Path("stated.toml").write_text(
+        '[workload]\nrequests_per_day = 500\ninput_tokens = 800\noutput_tokens = 40\nhourly_shape = "office"\n'
+    )
+    assert run(["simulate", "named.toml", *asked]) == 0
+    assert json.loads(capsys.readouterr().out)["trace"]["arrivals"] == "trace"
+    assert run(["simulate", "stated.toml", *asked]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["trace"]["arrivals"] == "poisson"
+    assert told["requests"]["served"] == 500
+    assert told["tokens"] == {"input": 400_000, "output": 20_000}
+    assert any("no trace" in note for note in told["notes"])
+    assert run(["simulate", "stated.toml", *asked, "--arrivals", "gamma"]) == 2
+
+
 def test_measurements_of_the_deployment_are_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     measured = str(reports.write(folder, [reports.vllm(8), reports.vllm(32)]))
     stated = ["--gpu", "H100-SXM", "--precision", "fp8", "--store", "own.toml"]

@@ -47,6 +47,7 @@ def simulate(
 ) -> None:
     """Serve the requests of TRACE on the fleet of a file, iteration by iteration, as a continuously batching engine.
 
+    TRACE is a request trace, or a workload file: its trace, or one day made up from it, with a note that says so.
     Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, and the dollars. A
     fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its most.
     """
@@ -55,12 +56,12 @@ def simulate(
     from breakeven.render.text import printable
     from breakeven.serving.compiled import compiles_first
     from breakeven.serving.fleet_file import read_fleet
-    from breakeven.workload.trace_reading import read_trace
+    from breakeven.workload.request_loading import load_requests
 
     file = read_fleet(fleet)
     columns = None if flags["columns"] is None else trace_columns(flags["columns"])
     with counting(f"reading {printable(trace.name)}", "rows") as progress:
-        requests = read_trace(trace, columns, progress)
+        requests = load_requests(trace, columns, progress)
     if compiles_first() and sys.stderr is not None and sys.stderr.isatty():
         click.echo("compiling the replay, once; the result is kept", err=True)
     report = api.simulate(

@@ -23,6 +23,7 @@ from breakeven.serving.fleet import Fleet
 from breakeven.serving.fleet_file import FleetFile
 from breakeven.serving.simulation import simulate
 from breakeven.serving.simulation_result import SimulationResult
+from breakeven.workload.request_loading import MADE_UP
 from breakeven.workload.synthetic_arrivals import ArrivalKind, gamma_arrivals_s, gap_variation, poisson_arrivals_s
 from breakeven.workload.trace import Trace
 
@@ -78,28 +79,34 @@ def fleet_report(
 ) -> FleetReport:
     """Replay ``trace`` through the fleet of ``file``, with its times as measurements correct them.
 
+    A day that was made up keeps its times, which are Poisson's.
+
     Raises:
-        InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long.
+        InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long, gamma arrivals for
+            a day that was made up.
         NothingFits: the deployment cannot run.
         UnknownName: the offer is not in the catalogue.
     """
+    if trace.format_name == MADE_UP and arrivals == "gamma":
+        raise InputError("no gamma arrivals: a workload file tells no gaps", hint="--arrivals poisson, or a trace")
     file = replace(file, fleet=_with_schedule(file.fleet, trace))
     price = replica_price(file)
     engine = file.engine(float((trace.input_tokens + trace.output_tokens).mean()), corrections)
-    arrivals_s = _arrivals(trace, arrivals)
+    kind: ArrivalKind = "poisson" if trace.format_name == MADE_UP and arrivals == "trace" else arrivals
+    arrivals_s = trace.arrivals_s if trace.format_name == MADE_UP else _arrivals(trace, kind)
     found = tuple(
         _alternative(label, trace, arrivals_s, engine, fleet, price) for label, fleet in _variants(file.fleet).items()
     )
     return FleetReport(
         trace_name=trace.name,
-        arrivals=arrivals,
+        arrivals=kind,
         file=file,
         engine=engine,
         result=found[0].result,
         price=price,
         alternatives=found,
         assumptions=_assumptions(file, engine),
-        notes=_notes(trace, arrivals, found[0].result),
+        notes=_notes(trace, kind, found[0].result),
     )
 
 
