@@ -51,6 +51,9 @@ SHARED: Final = ("mfu", "link_frac", "routed_us")
 _CUT: Final = 1.5
 _FRACTIONS: Final = ("mfu", "mbu", "link_frac")
 _MOST: Final = 0.95
+"""No kernel reaches more of a peak; a smooth limit, at which the search does not get stuck."""
+_SIMPLEX_SIZES: Final = (0.15, 0.5, 0.15)
+"""Searches one after another, each from where the last ended; the wide one leaves a shallow basin."""
 _TTFT_WEIGHT: Final = 0.3
 
 
@@ -156,16 +159,28 @@ def fit(
 def _fit(
     rows: MeasuredRows, errors: Errors, fitted: tuple[str, ...], start: Mapping[str, float], steps: int
 ) -> Constants:
-    def loss(logs: Floats) -> float:
-        constants = dict(start) | {name: float(np.exp(log)) for name, log in zip(fitted, logs, strict=True)}
-        if any(constants[name] > _MOST for name in _FRACTIONS):
-            return float("inf")
-        return _loss(errors(rows, constants))
+    def constants(free: Floats) -> Constants:
+        return dict(start) | {name: _bounded(name, value) for name, value in zip(fitted, free, strict=True)}
 
-    first = np.log([start[name] for name in fitted])
-    best = simplex_minimum(loss, first, steps=steps)
-    best = simplex_minimum(loss, best, steps=steps // 2)
-    return dict(start) | {name: float(np.exp(log)) for name, log in zip(fitted, best, strict=True)}
+    def loss(free: Floats) -> float:
+        return _loss(errors(rows, constants(free)))
+
+    best = np.array([_free(name, start[name]) for name in fitted])
+    for size in _SIMPLEX_SIZES:
+        best = simplex_minimum(loss, best, steps=steps, size=size)
+    return constants(best)
+
+
+def _free(name: str, value: float) -> float:
+    """The constant on the whole line: its logarithm, for a fraction that of its share of the most over the rest."""
+    if name not in _FRACTIONS:
+        return float(np.log(value))
+    share = min(value / _MOST, 1 - 1e-3)
+    return float(np.log(share / (1 - share)))
+
+
+def _bounded(name: str, free: float) -> float:
+    return float(_MOST / (1 + np.exp(-free)) if name in _FRACTIONS else np.exp(free))
 
 
 def leave_one_out(

@@ -41,10 +41,10 @@ class Efficiencies:
     """Fitted constants of one class of deployments.
 
     ``mfu`` is the share of peak arithmetic and ``mbu`` the share of memory bandwidth that is reached, ``link_frac``
-    the share of NVLink bandwidth. ``layer_us`` are microseconds per layer and pass, ``sync_us`` those that several GPUs
-    lose beside it by waiting for one another at the layer's exchanges, ``host_us_per_seq`` those of host
-    work per sequence and step, ``routed_us`` those per token, expert and layer for routing (tensor parallelism does
-    not divide it).
+    the share of NVLink bandwidth. ``layer_us`` are microseconds per layer and pass, ``sync_us`` those that GPUs lose
+    beside it by waiting for one another at the layer's exchanges, for each doubling of the group,
+    ``host_us_per_seq`` those of host work per sequence and step, ``routed_us`` those per token, expert and layer for
+    routing (tensor parallelism does not divide it).
     """
 
     mfu: Constant
@@ -111,9 +111,12 @@ def prefill_latency_s(deployed: Deployments, tokens: Floats, fitted: Efficiencie
 
 
 def launch_s(deployed: Deployments, fitted: Efficiencies) -> Floats:
-    """Seconds that one pass through all layers costs whatever the batch: launches, and waiting between GPUs."""
-    together = np.where(deployed.tensor_parallel * deployed.data_parallel > 1, fitted.sync_us, 0.0)
-    spent: Floats = deployed.layers * (fitted.layer_us + together) * 1e-6
+    """Seconds that one pass through all layers costs whatever the batch: launches, and waiting between GPUs.
+
+    The latency of an exchange grows with the logarithm of the group, as in recursive doubling.
+    """
+    hops = np.log2(deployed.tensor_parallel * deployed.data_parallel)
+    spent: Floats = deployed.layers * (fitted.layer_us + fitted.sync_us * hops) * 1e-6
     return spent
 
 
