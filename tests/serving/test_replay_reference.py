@@ -1,0 +1,96 @@
+"""The replay against a second one, written from its description alone: seconds, lists, one sequence after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breakeven.serving.engine import EngineCoefficients
+from breakeven.serving.fleet import Fleet
+from breakeven.serving.simulation import simulate
+from serving.fleets import Requests, engine, made_up
+
+
+@dataclass
+class Sequence:
+    row: int
+    arrival_s: float
+    input: int
+    output: int
+    prefilled: int = 0
+    written: int = 0
+    first_s: float = 0.0
+
+
+def slowly(requests: Requests, at: EngineCoefficients) -> tuple[list[float], list[float]]:
+    """TTFT and duration of each request on one replica."""
+    columns = (column.tolist() for column in requests)
+    waiting = [Sequence(row, *values) for row, values in enumerate(zip(*columns, strict=True))]
+    running: list[Sequence] = []
+    ttft_s, e2e_s = [0.0] * len(waiting), [0.0] * len(waiting)
+    now_s = 0.0
+    while waiting or running:
+        if not running:
+            now_s = max(now_s, waiting[0].arrival_s)
+        while waiting and waiting[0].arrival_s <= now_s and len(running) < at.max_running:
+            reserved = sum(each.input + each.output for each in running)
+            if reserved + waiting[0].input + waiting[0].output > at.kv_tokens:
+                break
+            running.append(waiting.pop(0))
+        decoding = [each for each in running if each.prefilled == each.input]
+        prefilling = [each for each in running if each.prefilled < each.input]
+        work_s, budget = 0.0, max(at.chunk_tokens - len(decoding), 1)
+        for each in prefilling:
+            chunk = min(each.input - each.prefilled, budget)
+            work_s += at.prefill_s_per_token * chunk
+            work_s += at.attention_s_per_token2 * ((each.prefilled + chunk) ** 2 - each.prefilled**2)
+            each.prefilled += chunk
+            budget -= chunk
+        context = sum(each.input + each.written for each in decoding)
+        step_s = at.step_s[len(decoding)] + at.context_s_per_token * context
+        now_s += step_s + (work_s if decoding else max(work_s, at.least_prefill_s))
+        for each in decoding + [each for each in prefilling if each.prefilled == each.input]:
+            each.first_s = each.first_s or now_s
+            each.written += 1
+            if each.written == each.output:
+                running.remove(each)
+                ttft_s[each.row], e2e_s[each.row] = each.first_s - each.arrival_s, now_s - each.arrival_s
+    return ttft_s, e2e_s
+
+
+@given(
+    made_up(most=25, span_s=3.0, tokens=150),
+    st.builds(
+        lambda chunk, kv, batch: engine(chunk_tokens=chunk, kv_tokens=kv, step_s=engine().step_s[: batch + 1]),
+        st.sampled_from((16, 64, 500)),
+        st.sampled_from((300, 800, 5_000)),
+        st.integers(1, 8),
+    ),
+)
+def test_a_second_replay_gives_the_same_latencies(requests: Requests, at: EngineCoefficients) -> None:
+    ttft_s, e2e_s = slowly(requests, at)
+    result = simulate(*requests, at, Fleet(), keep_requests=True)
+    np.testing.assert_allclose(result.ttft_s, ttft_s, rtol=1e-4)
+    np.testing.assert_allclose(result.e2e_s, e2e_s, rtol=1e-4)
+
+
+def test_replicas_in_turn_are_replicas_apart() -> None:
+    draw = np.random.default_rng(21)
+    requests = Requests(np.sort(draw.uniform(0, 20, 90)), draw.integers(1, 300, 90), draw.integers(1, 90, 90))
+    together = simulate(*requests, engine(), Fleet(replicas=3, dispatch="round_robin"), keep_requests=True)
+    for replica in range(3):
+        alone = simulate(*(column[replica::3] for column in requests), engine(), Fleet(), keep_requests=True)
+        assert together.e2e_s[replica::3] == pytest.approx(alone.e2e_s, rel=1e-9)
+
+
+def test_the_least_loaded_replica_is_taken() -> None:
+    together = Requests(np.zeros(4), np.array([500, 10, 10, 10]), np.array([200, 2, 2, 2]))
+    later = Requests(np.append(together.arrivals_s, 1.0), np.append(together.input_tokens, 10), np.full(5, 2))
+    later.output_tokens[0] = 200
+    result = simulate(*later, engine(), Fleet(replicas=2), keep_requests=True)
+    alone = simulate(*(column[1:2] for column in later), engine(), Fleet(), keep_requests=True)
+    assert result.ttft_s[4] == pytest.approx(alone.ttft_s[0])  # the replica without the long request
