@@ -176,15 +176,21 @@ def test_edge_rows_take_the_catalogues_bandwidth_or_are_refused(tmp_path: Path) 
         "Mac mini M4 16GB,,Llama-3.1-8B,Q4_K_M,512",
         "AmpereOne A192-32X CPU,,Llama-3.2-3B,Q4_K_M,",
         "3080 10GB,760,Llama-3.1-70B,Q4_K_M,512",
-        "toaster,1,Llama-3.1-8B,Q4_K_M,512",
+        "toaster,17.1,Llama-3.2-3B,Q4_K_M,",
+        "toaster,,Llama-3.2-3B,Q4_K_M,",
+        "Jetson Thor,273,Llama-3.1-8B,NVFP4,128",
         header=header,
     )
-    pi, mac, ampere, small, toaster = answer_edge_points(read_edge_points(path))
+    pi, mac, ampere, small, toaster, nameless, thor = answer_edge_points(read_edge_points(path))
     assert pi.decode_tokens_per_s == pytest.approx(4.9, rel=0.25)  # measured 4.88 by geerlingguy
     assert mac.decode_tokens_per_s == pytest.approx(20.9, rel=0.25)  # measured 20.87
     assert "bandwidth not stated" in ampere.refused
     assert "do not fit in memory" in small.refused
-    assert "toaster" in toaster.refused
+    assert toaster.decode_tokens_per_s == pytest.approx(pi.decode_tokens_per_s, rel=0.4)
+    assert "constants of all devices" in toaster.notes[0]
+    assert "toaster" in nameless.refused
+    assert thor.decode_tokens_per_s is not None
+    assert 20 < thor.decode_tokens_per_s < 60
 
 
 @pytest.mark.parametrize("output_format", ["text", "json", "csv"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from breakeven.units import BYTES_PER_GB, BYTES_PER_GIB
 REQUIRED: Final = ("device", "mem_bw_gbs", "model", "quant", "ctx_tokens")
 DEFAULT_CONTEXT_TOKENS: Final = 128.0
 """Context where a row states none: llama-bench's own (128 generated tokens)."""
+UNKNOWN_KIND: Final = "device of this kind"
+"""Class of devices whose name tells none; they have the constants of all devices together."""
 _MEMORY_IN_NAME: Final = re.compile(r"\b(\d{1,4}) ?GB\b", re.IGNORECASE)
 
 
@@ -105,7 +108,7 @@ def place_edge(points: Sequence[EdgePoint]) -> tuple[PlacedEdge | None, list[Edg
     refused: list[EdgePointAnswer] = []
     for point in points:
         try:
-            found = open_model(point.model), precision(point.quant, "edge"), device_class(point.device)
+            found = open_model(point.model), _format(point.quant), _class(point)
             known.append((point, *found, _bandwidth(point)))
         except UnknownName as error:
             refused.append(EdgePointAnswer(line=point.line, refused=f"{error.message}; {error.hint}"))
@@ -155,6 +158,34 @@ def _answer(placed: PlacedEdge, index: int, chosen: EdgeClass, speed: float) -> 
         high=chosen.high_factor,
         notes=() if seen else (f"no {placed.device_classes[index]} was measured: constants of all devices",),
     )
+
+
+def _format(name: str) -> Precision:
+    """A format of files for devices, or of checkpoints for servers, which some devices run too (FP8 on a Jetson).
+
+    Raises:
+        UnknownName: neither; the message is that about files.
+    """
+    try:
+        return precision(name, "edge")
+    except UnknownName:
+        with contextlib.suppress(UnknownName):
+            return precision(name, "server")
+        raise
+
+
+def _class(point: EdgePoint) -> str:
+    """The device's class; `UNKNOWN_KIND` where its name tells none but its bandwidth, which decides, is stated.
+
+    Raises:
+        UnknownName: neither is known.
+    """
+    try:
+        return device_class(point.device)
+    except UnknownName:
+        if point.bandwidth_bytes_per_s is None:
+            raise
+        return UNKNOWN_KIND
 
 
 def _bandwidth(point: EdgePoint) -> float:
