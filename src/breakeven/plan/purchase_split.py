@@ -225,19 +225,22 @@ def _frontier(carries: Floats, usd_per_h: Floats, counts: list[Ints], peak: floa
     for each, usd, allowed in zip(carries, usd_per_h, counts, strict=True):
         price = usd if isfinite(usd) else 0.0
         held, more = (axis.ravel() for axis in np.meshgrid(np.arange(len(found.carried)), allowed, indexing="ij"))
-        found = _undominated(
-            np.minimum(found.carried[held] + more * each, peak),
-            found.usd_per_h[held] + more * price,
-            np.column_stack([found.counts[held], more]),
+        carried = np.minimum(found.carried[held] + more * each, peak)
+        usd_sum = found.usd_per_h[held] + more * price
+        kept = _undominated(carried, usd_sum)
+        found = _Frontier(
+            carried=carried[kept],
+            usd_per_h=usd_sum[kept],
+            counts=np.column_stack([found.counts[held[kept]], more[kept]]),
         )
     return found
 
 
-def _undominated(carried: Floats, usd_per_h: Floats, counts: Ints) -> _Frontier:
+def _undominated(carried: Floats, usd_per_h: Floats) -> Ints:
+    """The rows that no other covers for as little, in order of what they carry."""
     order = np.lexsort((usd_per_h, -carried))
     cheaper = usd_per_h[order] < np.minimum.accumulate(np.append(inf, usd_per_h[order]))[:-1]
-    kept = order[cheaper][::-1]
-    return _Frontier(carried=carried[kept], usd_per_h=usd_per_h[kept], counts=counts[kept])
+    return order[cheaper][::-1]
 
 
 def _rows(flexible: _Frontier, demand: Floats, peak: float) -> Ints:
