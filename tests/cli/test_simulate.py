@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,11 @@ def test_it_replays_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["schema"] == "breakeven/simulate/1"
     assert told["tokens"] == {"input": sum(range(500, 590)), "output": sum(range(20, 110))}
     assert told["fleet"]["replicas"] == 2
+
+
+def test_numba_is_not_loaded_before_a_trace_is_replayed() -> None:
+    code = "import sys, breakeven.api, breakeven.cli.simulate; print('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"False"
 
 
 @pytest.mark.usefixtures("folder")

@@ -191,11 +191,13 @@ REPLAY = ("compiled", "replay_state", "replay", "replay_fleet", "replay_setup", 
 @pytest.fixture
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The simulation as it is imported where numba is not installed."""
+    importlib.import_module("breakeven.serving.replay_fleet")
     for name in REPLAY:
         monkeypatch.delattr(serving, name)
         monkeypatch.delitem(sys.modules, f"breakeven.serving.{name}")
     with monkeypatch.context() as importing:
         importing.setitem(sys.modules, "numba", None)
+        importlib.import_module("breakeven.serving.replay_fleet")
         return importlib.import_module("breakeven.serving.simulation")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,18 +17,24 @@ KERNELS: Final = ("compiled.py", "replay.py", "replay_state.py", "replay_fleet.p
 INSTALL_HINT: Final = "pip install 'breakeven[simulate]'"
 
 
+_OPTIONS: Final = {"_nrt": False}
+"""No kernel allocates, so none counts references to the arrays it is given: a third of the time."""
+
+
+@cache
 def _numba() -> Any:
+    """The module, imported when it is first asked for, since that takes half a second; None where it is not there."""
     try:
         return import_module("numba")
     except ImportError:
         return None
 
 
-_NUMBA: Final = _numba()
-_OPTIONS: Final = {"_nrt": False}
-"""No kernel allocates, so none counts references to the arrays it is given: a third of the time."""
-is_compiled: Final[bool] = _NUMBA is not None and not _NUMBA.config.DISABLE_JIT
-"""Whether ``compiled`` compiles: numba is there, and ``NUMBA_DISABLE_JIT`` is not set."""
+@cache
+def is_compiled() -> bool:
+    """Whether ``compiled`` compiles: numba is there, and ``NUMBA_DISABLE_JIT`` is not set."""
+    numba = _numba()
+    return numba is not None and not numba.config.DISABLE_JIT
 
 
 def compiled(function: Function) -> Function:
@@ -36,24 +43,25 @@ def compiled(function: Function) -> Function:
     numba compares only the file of a function with what it kept, not those of the functions it calls. So the folder's
     name carries a digest of all `KERNELS`; numba takes its own default where the folder cannot be written.
     """
-    if not is_compiled:
+    if not is_compiled():
         return function
-    before, _NUMBA.config.CACHE_DIR = _NUMBA.config.CACHE_DIR, _cache_folder()
+    numba = _numba()
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _cache_folder()
     try:
-        built: Function = _NUMBA.njit(cache=True, **_OPTIONS)(function)
+        built: Function = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder at all can be written
-        built = _NUMBA.njit(**_OPTIONS)(function)
+        built = numba.njit(**_OPTIONS)(function)
     finally:
-        _NUMBA.config.CACHE_DIR = before
+        numba.config.CACHE_DIR = before
     return built
 
 
 def compiles_first() -> bool:
     """Whether the next call has to compile, which takes about ten seconds, as far as can be told."""
-    return is_compiled and not any(Path(_cache_folder()).rglob("*.nbc"))
+    return is_compiled() and not any(Path(_cache_folder()).rglob("*.nbc"))
 
 
 def _cache_folder() -> str:
     room = Path(__file__).parent
     digest = hashlib.sha256(b"".join((room / name).read_bytes() for name in KERNELS)).hexdigest()
-    return str(Path(_NUMBA.config.CACHE_DIR or room / "__pycache__") / f"replay-{digest[:16]}")
+    return str(Path(_numba().config.CACHE_DIR or room / "__pycache__") / f"replay-{digest[:16]}")

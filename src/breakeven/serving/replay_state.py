@@ -178,7 +178,7 @@ def records(layout: type[Any], count: int) -> Any:
 
     Compiled code reads rows of an array; plain Python is ten times faster with objects and lists.
     """
-    if not is_compiled:
+    if not is_compiled():
         return [_plain_record(layout) for _ in range(count)]
     rows = np.zeros(count, dtype=_dtype(layout)).view(np.recarray)
     for name, kind in layout.__annotations__.items():
@@ -192,7 +192,7 @@ def free_requests(slots: int, taken: Any = None) -> Any:
     fresh = records(Request, slots)
     first = 0 if taken is None else len(taken)
     following = [*range(first + 1, first + slots), NONE]
-    if is_compiled:
+    if is_compiled():
         fresh["next"] = following
         return fresh if taken is None else np.concatenate([taken, fresh]).view(np.recarray)
     for slot, next_slot in zip(fresh, following, strict=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.errors import InputError
-from breakeven.serving import replay_fleet
 from breakeven.serving.compiled import is_compiled
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
@@ -72,16 +72,17 @@ class Simulation:
         skips: bool = True,
     ) -> None:
         """Start with an empty fleet; ``skips = False`` takes every step by itself, which changes nothing but speed."""
+        self._loop: Any = import_module("breakeven.serving.replay_fleet")  # late: numba takes half a second
         self._engine = engine
         self._state: Any = new_state(engine, fleet, starts_at_clock_s, skips=skips)
-        self._fleet = replay_fleet.Fleet(
+        self._fleet = self._loop.Fleet(
             replicas=records(Replica, fleet.most_replicas),
             slots=free_requests(FIRST_SLOTS),
             kept=kept_columns(kept_requests),
         )
         self._last_s = 0.0
         self._refused = 0
-        replay_fleet.start(self._state, self._fleet)
+        self._loop.start(self._state, self._fleet)
 
     def feed(self, arrivals_s: Floats, input_tokens: Ints, output_tokens: Ints) -> None:
         """Let the next requests arrive; none of them before those already fed.
@@ -93,9 +94,9 @@ class Simulation:
         inputs, outputs = np.maximum(input_tokens, 1), np.maximum(output_tokens, 1)
         fits = inputs + outputs <= self._engine.kv_tokens
         self._refused += int(len(fits) - fits.sum())
-        columns = replay_fleet.Columns(*map(_column, (_tick_column(arrivals_s[fits]), inputs[fits], outputs[fits])))
+        columns = self._loop.Columns(*map(_column, (_tick_column(arrivals_s[fits]), inputs[fits], outputs[fits])))
         row = 0
-        while (row := replay_fleet.receive(columns, row, self._state, self._fleet)) < len(columns.arrival):
+        while (row := self._loop.receive(columns, row, self._state, self._fleet)) < len(columns.arrival):
             taken = self._fleet.slots
             self._fleet = self._fleet._replace(slots=free_requests(len(taken), taken))
             self._state.free = len(taken)
@@ -106,7 +107,7 @@ class Simulation:
         Raises:
             InputError: the fleet is so overloaded that it would take longer than 194 days.
         """
-        replay_fleet.finish(self._state, self._fleet)
+        self._loop.finish(self._state, self._fleet)
         if self._state.in_system > 0:
             raise InputError(
                 "the fleet cannot serve the trace",
@@ -140,4 +141,4 @@ def _tick_column(arrivals_s: Floats) -> Ints:
 def _column(values: Any) -> Any:
     """A column as the loop reads it fastest: an array of 64-bit integers, or a list without numba."""
     column = np.ascontiguousarray(values, dtype=np.int64)
-    return column if is_compiled else column.tolist()
+    return column if is_compiled() else column.tolist()

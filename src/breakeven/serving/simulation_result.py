@@ -116,7 +116,7 @@ def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
         steps=int(state.steps),
         cold_starts=int(state.cold_starts),
         timeline=_timeline(state),
-        compiled=is_compiled,
+        compiled=is_compiled(),
         ttft_s=columns[0],
         e2e_s=columns[1],
     )
