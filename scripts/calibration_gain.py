@@ -1,9 +1,10 @@
 """How much a few measurements of a deployment improve the model, on published runs.
 
 Run from the repository root: ``python scripts/calibration_gain.py [--data FOLDER] [--repeats 20]``. The constants are
-fitted without the deployment's model, as a user's model is unseen. Then 0, 1, 2, 3 and 5 rows of each deployment are
-drawn at random, a correction is made of them, and its error is measured on the deployment's other rows. For devices the
-constants are fitted without the device. Medians and 90th percentiles of |modelled / measured - 1| are printed.
+fitted without the deployment's model, as a user's model is unseen. Then 0, 1, 2, 3 and 5 rows of each deployment (of a
+device 0, 1 and 2) are drawn at random, a correction is made of them, and its error is measured on the deployment's
+other rows. For devices the constants are fitted without the device. Medians and 90th percentiles of
+|modelled / measured - 1| are printed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from breakeven.serving.edge_points import read_edge_points
 
 ROOT = Path(__file__).resolve().parent.parent
 POINTS = (0, 1, 2, 3, 5)
+DEVICE_POINTS = (0, 1, 2)
 Errors = dict[str, list[np.ndarray]]
 
 
@@ -36,6 +38,7 @@ class Unseen:
     groups: np.ndarray
     tpot: np.ndarray
     tpot_spread: Spread
+    draws: tuple[int, ...] = POINTS
     ttft: np.ndarray | None = None
     ttft_spread: Spread | None = None
 
@@ -58,7 +61,11 @@ def unseen(folder: Path) -> Iterator[Unseen]:
     rows = edge_fitting.measured_edge(read_edge_points(folder / "edge_tokens_per_s_dev.csv"))
     devices = np.array([point.device for point in rows.points])
     yield Unseen(
-        name="edge", groups=devices, tpot=-edge_fitting.leave_one_device_out(rows), tpot_spread=edge_fit().spread
+        name="edge",
+        groups=devices,
+        tpot=-edge_fitting.leave_one_device_out(rows),
+        tpot_spread=edge_fit().spread,
+        draws=DEVICE_POINTS,
     )
 
 
@@ -72,11 +79,11 @@ def gains(rows: Unseen, points: int, repeats: int) -> dict[str, np.ndarray]:
     for group in np.unique(rows.groups):
         members = np.flatnonzero(rows.groups == group)
         # The same deployments in every line of the table: those with rows to spare after the largest draw.
-        if len(members) <= max(POINTS):
+        if len(members) <= max(rows.draws):
             continue
         for _ in range(repeats):
             order = rng.permutation(members)
-            drawn, others = order[:points], order[max(POINTS) :]
+            drawn, others = order[:points], order[max(rows.draws) :]
             for name, errors, spread in quantities:
                 found[name].append(errors[others] + shrunk(-errors[drawn], spread))
     return {name: np.concatenate(each) for name, each in found.items()}
@@ -84,8 +91,8 @@ def gains(rows: Unseen, points: int, repeats: int) -> dict[str, np.ndarray]:
 
 def lines(rows: Unseen, repeats: int) -> Iterator[str]:
     """One line a number of points."""
-    yield f"{rows.name}: deployments with more than {max(POINTS)} rows, model or device unseen"
-    for points in POINTS:
+    yield f"{rows.name}: deployments with more than {max(rows.draws)} rows, model or device unseen"
+    for points in rows.draws:
         found = gains(rows, points, repeats)
         low, high = np.log(band(rows.tpot_spread, points))
         held = np.mean((found["tpot"] >= low) & (found["tpot"] <= high))

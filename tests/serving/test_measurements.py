@@ -102,8 +102,10 @@ def test_tables_are_read_by_their_columns(tmp_path: Path) -> None:
         "H100-SXM,1,1,Llama-3.1-8B,fp8,,512,128,16,50,8\n",
         encoding="utf-8",
     )
-    (point,) = read_measurements(servers, H100).servers
+    (point,) = read_measurements(servers, StatedDeployment(engine="vllm 0.19")).servers
     assert (point.gpus, point.engine, point.measured["tpot_ms"]) == (1, "vllm 0.19", 8)
+    with pytest.raises(InputError, match="columns say what was measured"):
+        read_measurements(servers, H100)
     devices = tmp_path / "devices.csv"
     devices.write_text(
         "device,mem_bw_gbs,model,quant,ctx_tokens,tg_tok_s\nM4,120,Llama-3.1-8B,Q4_K_M,128,21\n", "utf-8"

@@ -63,10 +63,14 @@ def _read_table(path: Path, stated: StatedDeployment) -> Measurements:
     if "avg_ts" in header:
         raise InputError(f"{path} is a table of llama-bench", hint="llama-bench -o json > FILE.json")
     points = read_points(path)
-    engine = stated.engine
-    return Measurements(
-        tool="table", servers=tuple(replace(each, engine=each.engine or engine or "") for each in points)
-    )
+    if any((stated.model, stated.gpu, stated.gpus, stated.tensor_parallel, stated.precision)):
+        raise InputError(
+            f"{path} is a table, whose columns say what was measured",
+            cause="--model, --gpu, --gpus, --tp and --precision stand in for what a report leaves out",
+            hint=f"leave them out: breakeven calibrate {path}",
+        )
+    engine = stated.engine or ""
+    return Measurements(tool="table", servers=tuple(replace(each, engine=each.engine or engine) for each in points))
 
 
 def _header(path: Path) -> list[str]:
