@@ -15,6 +15,7 @@ from breakeven.serving.fleet_file import FleetFile, fleet_of
 from breakeven.workload.trace import Trace
 
 FLEET = {"model": "Llama-3.1-8B", "gpu": "H100", "precision": "fp8"}
+CACHING = {**FLEET, "prefix_caching": True}
 SCALES = {"policy": "queue", "scale_to_zero": True, "max_replicas": 3}
 
 
@@ -109,6 +110,17 @@ def test_the_schedule_of_a_day_is_the_days_own() -> None:
     for wrong in (trace(), replace(day, starts_at_clock_s=None)):
         with pytest.raises(InputError):
             fleet_report(wrong, file(autoscaling=scales))
+
+
+def test_repeated_prefixes_cost_no_prefill_where_the_fleet_caches_them() -> None:
+    repeating = replace(trace(), prefix_reuse_frac=0.5)
+    anew, cached = (fleet_report(repeating, fleet_of({"fleet": each}, where="f")) for each in (FLEET, CACHING))
+    assert "computes it anew" in anew.notes[0]
+    assert "costs no prefill" in cached.notes[0]
+    assert cached.result.busy_h < anew.result.busy_h
+    assert cached.result.input_tokens == anew.result.input_tokens
+    with pytest.raises(InputError):
+        fleet_report(trace(), fleet_of({"fleet": CACHING}, where="f"))
 
 
 @pytest.mark.parametrize("kind", ["poisson", "gamma"])

@@ -83,7 +83,7 @@ def fleet_report(
 
     Raises:
         InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long, gamma arrivals for
-            a day that was made up.
+            a day that was made up, prefix caching without prefixes.
         NothingFits: the deployment cannot run.
         UnknownName: the offer is not in the catalogue.
     """
@@ -92,6 +92,8 @@ def fleet_report(
     file = replace(file, fleet=_with_schedule(file.fleet, trace))
     price = replica_price(file)
     engine = file.engine(float((trace.input_tokens + trace.output_tokens).mean()), corrections)
+    if file.prefix_caching:
+        engine = engine.with_prefix_reuse(_prefix_reuse_frac(trace))
     kind: ArrivalKind = "poisson" if trace.format_name == MADE_UP and arrivals == "trace" else arrivals
     arrivals_s = trace.arrivals_s if trace.format_name == MADE_UP else _arrivals(trace, kind)
     found = tuple(
@@ -106,7 +108,7 @@ def fleet_report(
         price=price,
         alternatives=found,
         assumptions=_assumptions(file, engine),
-        notes=_notes(trace, kind, found[0].result),
+        notes=(*_notes(trace, kind, found[0].result), *_prefix_notes(trace, file)),
     )
 
 
@@ -187,15 +189,30 @@ def _notes(trace: Trace, kind: ArrivalKind, result: SimulationResult) -> tuple[s
         notes.append(f"Gamma arrivals, coefficient of variation {gap_variation(trace.arrivals_s):.2f}; {_CAUTION}")
     if kind == "poisson":
         notes.append(f"Poisson arrivals; {_CAUTION}")
-    if trace.prefix_reuse_frac:
-        notes.append(
-            f"{trace.prefix_reuse_frac:.0%} of the input repeats an earlier prefix; the replay computes it anew"
-        )
     if result.refused_requests:
         notes.append(f"{result.refused_requests:,} requests are longer than a replica's cache, and refused")
     if not result.compiled:
         notes.append(f"computed in plain Python, which is slow: {INSTALL_HINT}")
     return tuple(notes)
+
+
+def _prefix_reuse_frac(trace: Trace) -> float:
+    if trace.prefix_reuse_frac is None:
+        raise InputError(
+            "prefix_caching, but the trace tells no prefixes",
+            cause=f"{trace.name} has no hashes of prefixes",
+            hint="leave prefix_caching out of the fleet file",
+        )
+    return trace.prefix_reuse_frac
+
+
+def _prefix_notes(trace: Trace, file: FleetFile) -> tuple[str, ...]:
+    if not trace.prefix_reuse_frac:
+        return ()
+    repeated = f"{trace.prefix_reuse_frac:.0%} of the input repeats an earlier prefix"
+    if file.prefix_caching:
+        return (f"{repeated} and costs no prefill, as if every replica had seen every prefix",)
+    return (f"{repeated}; the replay computes it anew, unless prefix_caching = true",)
 
 
 def _assumptions(file: FleetFile, engine: EngineCoefficients) -> tuple[Assumption, ...]:

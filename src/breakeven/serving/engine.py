@@ -55,6 +55,15 @@ class EngineCoefficients:
         """Sequences that run at once, at most."""
         return len(self.step_s) - 1
 
+    def with_prefix_reuse(self, reuse_frac: float) -> EngineCoefficients:
+        """The engine when this share of the input is found in a prefix cache: it costs no prefill, but its room."""
+        fresh = 1 - reuse_frac
+        return replace(
+            self,
+            prefill_s_per_token=self.prefill_s_per_token * fresh,
+            attention_s_per_token2=self.attention_s_per_token2 * fresh,
+        )
+
     def corrected(self, factors: FactorColumns) -> EngineCoefficients:
         """The engine with the times that measurements say; ``factors`` has one row.
 

@@ -47,6 +47,7 @@ class FleetFile:
     tensor_parallel: int
     chunk_tokens: int
     max_running: int
+    prefix_caching: bool
     fleet: Fleet
     usd_per_replica_h: Decimal | None
     offer: str
@@ -122,6 +123,7 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         tensor_parallel=stated.get("tensor_parallel", 1),
         chunk_tokens=stated.get("prefill_chunk_tokens", CHUNK_TOKENS),
         max_running=stated.get("max_running", int(MAX_RUNNING)),
+        prefix_caching=stated.get("prefix_caching", False),
         fleet=_fleet(read, "autoscaling" in tables, where),
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
@@ -207,6 +209,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "dispatch": _one_of(get_args(Dispatch)),
         "max_running": whole(1, int(MAX_RUNNING)),
         "prefill_chunk_tokens": whole(1, 1_000_000),
+        "prefix_caching": truth,
     },
     "requirements": {
         "ttft_s": _ABOVE_ZERO_S,
