@@ -171,3 +171,14 @@ def test_measurements_of_the_deployment_change_what_an_instance_carries(
     corrected = json.loads(printed(capsys, *call, "--calibration", str(store)))
     assert corrected["carried_requests_per_s"] != plain["carried_requests_per_s"]
     assert "calibrated_deployments" in {each["name"] for each in corrected["assumptions"]}
+
+
+def test_several_types_may_be_bought_together(capsys: pytest.CaptureFixture[str]) -> None:
+    one, three = (json.loads(printed(capsys, *BUSY, "--types", count, "--format", "json")) for count in ("1", "3"))
+    assert len(three["commitments"]["one_more_reserved"]) == 3
+    assert Decimal(three["commitments"]["usd_per_month"]) <= Decimal(one["commitments"]["usd_per_month"])
+    assert " of Gemma-4-31B on aws/" in " ".join(printed(capsys, *BUSY, "--types", "3").split())
+
+
+def test_without_reservations_nothing_is_owed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Nothing is reserved" in printed(capsys, *BUSY, "--max-commitment-months", "0")

@@ -17,6 +17,7 @@ from breakeven.cli.plan import configured, read_workload
 @click.option("--model", required=True, metavar="MODEL", help="Open model that the fleet serves.")
 @click.option("--provider", metavar="NAME", help="Rent from this provider only.  [default: the cheapest]")
 @click.option("--instance", metavar="NAME", help="Rent this instance type only.  [default: the cheapest]")
+@click.option("--types", type=click.IntRange(1, 6), default=1, show_default=True, help="Instance types to buy from.")
 @click.option("--spill-to", metavar="MODEL", help="Hosted model for the peak.  [default: the same model]")
 @click.option("--rates", type=click.Path(path_type=Path, dir_okay=False), help="CSV of the demand: t_s, rate_rps.")
 @click.option("--pool", metavar="NAME", help="Pool of the rates, where they have several.")
@@ -56,6 +57,7 @@ def fleet(context: click.Context, /, workload: Path, output_format: str, out: Pa
             instance=flags["instance"],
             zones=flags["spot_zones"] or (),
             most_spot_instances=flags["most_spot"],
+            types=flags["types"],
         ),
         at=None if moment is None else moment.date(),
         config=configured(context, flags),

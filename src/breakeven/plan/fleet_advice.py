@@ -44,7 +44,7 @@ class FleetLimits:
     """What the purchases are limited to.
 
     ``rates_per_s`` are mean requests per second of equal intervals, or None for the workload's own day; ``zones`` are
-    names of spot zones, or none for those of the instance's region.
+    names of spot zones, or none for those of the instance's region. So many ``types`` of instance may be bought.
     """
 
     rates_per_s: Floats | None = None
@@ -52,6 +52,7 @@ class FleetLimits:
     instance: str | None = None
     zones: tuple[str, ...] = ()
     most_spot_instances: int | None = None
+    types: int = 1
 
 
 NO_LIMITS: Final = FleetLimits()
@@ -111,7 +112,7 @@ class FleetAdvice:
 
 
 def advise_fleet(question: FleetQuestion) -> FleetAdvice:
-    """The cheapest instance type for the peak, and each way to pay less for it.
+    """The cheapest instance type (or types) for the peak, and each way to pay less for it.
 
     Raises:
         UnknownName: a provider, instance or zone that is not in the catalogue.
@@ -120,34 +121,22 @@ def advise_fleet(question: FleetQuestion) -> FleetAdvice:
     """
     workload = question.workload
     rates = hourly_rates(workload) if question.limits.rates_per_s is None else question.limits.rates_per_s
-    kind, carried = _instance(question, float(rates.max()))
-    prices = prices_of(kind.offer, workload.requirements.max_commitment_months)
-    by_option = {price.option: price for price in prices}
-    spot = _spot(question, kind, by_option, ceil(float(rates.max()) / carried))
-    allowed = spot is not None and workload.requirements.allow_spot
-    supply = Supply(
-        name=f"{question.model.name} on {kind.name}",
-        carries=(carried,),
-        prices=tuple(
-            spot.price if spot is not None and price.option == "spot" else price
-            for price in prices
-            if price.option != "spot" or allowed
-        ),
-        most_spot_instances=_most_spot(question, ceil(float(rates.max()) / carried)) if allowed else 0,
-    )
-    api, mixed = _api(question, supply, rates), _mix(question, kind, float(rates.max()))
+    peak = float(rates.max())
+    sold = [_sold(question, kind, carried, ceil(peak / carried)) for kind, carried in _instances(question, peak)]
+    supply, spot, kind = sold[0]
+    api, mixed = _api(question, supply, rates), _mix(question, kind, peak)
     return FleetAdvice(
         workload=workload,
         model=question.model.name,
         instance=kind.name,
-        carried_requests_per_s=carried,
+        carried_requests_per_s=supply.carries[0],
         rates_per_s=tuple(rates.tolist()),
-        commitments=commit(rates, [supply]),
+        commitments=commit(rates, [each for each, _, _ in sold]),
         spot=spot,
         api=api,
         mix=mixed,
         assumptions=(*workload.assumptions, *_assumptions(question, spot)),
-        notes=tuple(_notes(spot, api, mixed, allowed)),
+        notes=tuple(_notes(spot, api, mixed, workload.requirements.allow_spot)),
     )
 
 
@@ -156,22 +145,37 @@ def hourly_rates(workload: Workload) -> Floats:
     return np.array(workload.hourly_shape) * workload.requests_per_day / units.SECONDS_PER_HOUR
 
 
-def _instance(question: FleetQuestion, peak_requests_per_s: float) -> tuple[InstanceType, float]:
-    """The cheapest instance type, and the mean rate that one of it is planned for."""
-    workload = question.workload
-    types = instance_types(question.limits.provider, question.limits.instance)
+def _instances(question: FleetQuestion, peak_requests_per_s: float) -> tuple[tuple[InstanceType, float], ...]:
+    """The cheapest instance types for the peak, each with the mean rate that one of it is planned for."""
+    workload, limits = question.workload, question.limits
+    types = instance_types(limits.provider, limits.instance)
     slo = workload.requirements.slo
     sustained = requests_per_s(types, question.model, request_shape(workload), slo, question.corrections)
-    return cheapest_for(types, sustained * _planned_frac(workload), peak_requests_per_s)
+    return cheapest_for(types, sustained * _planned_frac(workload), peak_requests_per_s, limits.types)
+
+
+def _sold(
+    question: FleetQuestion, kind: InstanceType, carried: float, peak_instances: int
+) -> tuple[Supply, SpotAdvice | None, InstanceType]:
+    """An instance type as it may be bought: spot at its price with interruptions, where spot is admitted."""
+    requirements, most_spot = question.workload.requirements, question.limits.most_spot_instances
+    prices = prices_of(kind.offer, requirements.max_commitment_months)
+    spot = _spot(question, kind, {price.option: price for price in prices}, peak_instances)
+    bought = [price for price in prices if price.option != "spot"]
+    if spot is not None and requirements.allow_spot:
+        bought.append(spot.price)
+    supply = Supply(
+        name=f"{question.model.name} on {kind.name}",
+        carries=(carried,),
+        prices=tuple(bought),
+        most_spot_instances=peak_instances if most_spot is None else most_spot,
+    )
+    return supply, spot, kind
 
 
 def _planned_frac(workload: Workload) -> float:
     """Share of the sustained rate that a mean rate may be: headroom kept, and the hour's busiest minute carried."""
     return workload.costs.peak_load_frac / workload.burst_frac
-
-
-def _most_spot(question: FleetQuestion, peak_instances: int) -> int:
-    return peak_instances if question.limits.most_spot_instances is None else question.limits.most_spot_instances
 
 
 def _zones(question: FleetQuestion, region: str) -> list[SpotZone]:

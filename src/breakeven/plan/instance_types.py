@@ -109,24 +109,27 @@ def bucket_shape(bucket: Bucket) -> RequestShape:
 
 
 def cheapest_for(
-    types: Sequence[InstanceType], carried: Floats, peak_requests_per_s: float
-) -> tuple[InstanceType, float]:
-    """The type that carries the peak for least on demand, with what one instance carries.
+    types: Sequence[InstanceType], carried: Floats, peak_requests_per_s: float, count: int = 1
+) -> tuple[tuple[InstanceType, float], ...]:
+    """Types that carry the peak for least on demand, cheapest first, one an offer, with what one instance carries.
 
     Raises:
         NothingFits: no type carries a request.
     """
     prices = np.array([float(each.offer.on_demand_usd_per_h or 0) for each in types])
     needed = np.ceil(np.divide(peak_requests_per_s, carried, out=np.full(len(types), np.inf), where=carried > 0))
-    usd_per_h = np.where(carried > 0, np.maximum(needed, 1) * prices, np.inf)
-    if not len(types) or not np.isfinite(usd_per_h).any():
+    usd_per_h = np.maximum(needed, 1) * prices
+    # Between equal totals the type that carries more leaves more room.
+    ranked = [row for row in np.lexsort((-carried, usd_per_h)).tolist() if carried[row] > 0]
+    if not ranked:
         raise NothingFits(
             "no instance on offer serves this model within the latency requirement",
             hint="name a smaller model, or allow more: --ttft 5 --tpot 0.2",
         )
-    # Between equal totals the type that carries more leaves more room.
-    best = int(np.lexsort((-carried, usd_per_h))[0])
-    return types[best], float(carried[best])
+    best: dict[InstanceOffer, int] = {}
+    for row in ranked:
+        best.setdefault(types[row].offer, row)
+    return tuple((types[row], float(carried[row])) for row in list(best.values())[:count])
 
 
 def prices_of(offer: InstanceOffer, max_commitment_months: int) -> tuple[PurchasePrice, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from importlib import import_module
 from typing import Final
 
 from breakeven.errors import InputError
 from breakeven.options.statement import CostStatement
-from breakeven.plan.commitments import Alternative, Marginal
+from breakeven.plan.commitments import Alternative, CommitmentPlan, Marginal
 from breakeven.plan.fleet_advice import ApiAdvice, FleetAdvice, SpotAdvice
 from breakeven.plan.mix import MixPlan
 from breakeven.render import json, markdown, text
@@ -48,8 +48,8 @@ def fleet_document(advice: FleetAdvice) -> Document:
     rates = advice.rates_per_s
     total = usd_text(advice.commitments.usd_per_month)
     headline = (
-        f"{total} a month for {advice.instance}. One carries {advice.carried_requests_per_s:.3g} requests/s, with room "
-        f"for bursts; the demand is {min(rates):.3g} to {max(rates):.3g}."
+        f"{total} a month. One {advice.instance} carries {advice.carried_requests_per_s:.3g} requests/s, with room for "
+        f"bursts; the demand is {min(rates):.3g} to {max(rates):.3g}."
     )
     return Document(
         title=f"Buying a fleet for {advice.model}: {advice.workload.name}",
@@ -70,23 +70,33 @@ def _sections(advice: FleetAdvice) -> Iterator[Section]:
 
 
 def _purchase_section(advice: FleetAdvice) -> Section:
-    plan, halved = advice.commitments, advice.commitments.if_halved
-    owed = sum((each.owed_usd for each in plan.bought), start=Decimal(0))
-    regret = (
-        f"Should volume halve, these reservations lose {usd_text(halved.usd_per_month_lost)} a month against the ones "
-        f"then best; {usd_text(owed)} is owed over their terms whatever happens."
-    )
+    plan = advice.commitments
     return Section(
         title="What to buy",
         table=_statement_table(plan.statement, "Purchases for the demand, a month"),
-        notes=(_beside(plan.alternatives), *map(_one_more, plan.marginals), regret),
+        notes=(_beside(plan.alternatives), *_one_more(plan.marginals), _regret(plan)),
     )
 
 
-def _one_more(marginal: Marginal) -> str:
-    saved = marginal.usd_per_month_saved
-    effect = f"save {usd_text(saved)} a month" if saved > 0 else f"cost {usd_text(-saved)} a month more than it saves"
-    return f"One more reserved instance (number {marginal.reserved_instances}) would {effect}."
+def _one_more(marginals: Sequence[Marginal]) -> Iterator[str]:
+    for each in marginals:
+        saved = each.usd_per_month_saved
+        effect = (
+            f"save {usd_text(saved)} a month" if saved > 0 else f"cost {usd_text(-saved)} a month more than it saves"
+        )
+        which = f"number {each.reserved_instances}" + (f" of {each.supply}" if len(marginals) > 1 else "")
+        yield f"One more reserved instance ({which}) would {effect}."
+
+
+def _regret(plan: CommitmentPlan) -> str:
+    owed = sum((each.owed_usd for each in plan.bought), start=Decimal(0))
+    if not owed:
+        return "Nothing is reserved, so nothing is owed should volume fall."
+    lost = usd_text(plan.if_halved.usd_per_month_lost)
+    return (
+        f"Should volume halve, these reservations lose {lost} a month against the ones then best; {usd_text(owed)} is "
+        f"owed over their terms whatever happens."
+    )
 
 
 def _statement_table(statement: CostStatement, caption: str) -> Table:
