@@ -35,7 +35,8 @@ def engine(**changed: object) -> EngineCoefficients:
 
 def made_up(most: int = 40, span_s: float = 5.0, tokens: int = 200) -> st.SearchStrategy[Requests]:
     """Requests of all sizes that fit, many of them at once."""
-    one = st.tuples(st.floats(0, span_s), st.integers(1, tokens), st.integers(1, tokens))
+    moment = st.integers(0, round(span_s * 1e6)).map(lambda microseconds: microseconds / 1e6)
+    one = st.tuples(moment, st.integers(1, tokens), st.integers(1, tokens))
     return st.lists(one, min_size=1, max_size=most).map(_columns)
 
 

@@ -45,11 +45,6 @@ def admit(replica: Replica, state: State, slots: Slots) -> None:
             return
         replica.reserved += needed
         replica.running += 1
-        state.queued += replica.now - request.arrival
-        while state.queued >= CARRY:
-            state.queued -= CARRY
-            state.queued_carries += 1
-        state.waiting -= 1
         replica.waiting.head = request.next
         append(slot, replica.prefilling, slots)
         slot = replica.waiting.head
@@ -78,6 +73,8 @@ def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> No
         request = slots[slot]
         taken = min(request.left, budget)
         done = request.input - request.left
+        if done == 0:
+            note_begun(replica.now - request.arrival, state)
         work += state.prefill_token * taken + state.attention_token2 * taken * (2.0 * done + taken)
         state.prefilled_tokens += taken
         request.left -= taken
@@ -93,6 +90,16 @@ def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> No
     pass_steps(replica, 1, duration, state, slots, kept)
     for _ in range(whole):
         start_decoding(replica, state, slots, kept)
+
+
+@compiled
+def note_begun(waited: int, state: State) -> None:
+    """Count how long a request waited for its first step, and that it waits no more."""
+    state.waiting -= 1
+    state.queued += waited
+    while state.queued >= CARRY:
+        state.queued -= CARRY
+        state.queued_carries += 1
 
 
 @compiled
