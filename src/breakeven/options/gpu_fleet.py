@@ -240,7 +240,7 @@ class GpuFleets(RefusingTable):
             )
         return tuple(lines)
 
-    def _instance_lines(self, row: int) -> tuple[CostLine, CostLine]:
+    def _instance_lines(self, row: int) -> tuple[CostLine, ...]:
         """Hours of the instances bought, split into those that work and those that wait."""
         _, purchase = self._at(row)
         hours = quantity(self.curve(row).units(self._workload.requests_per_day) * self._hours_per_unit)
@@ -248,7 +248,7 @@ class GpuFleets(RefusingTable):
         busy_h_per_month /= Fraction(float(self._instance_requests_per_s[row]) * units.SECONDS_PER_HOUR)
         busy = min(hours, quantity(busy_h_per_month))
         parts = (("instance-hours, busy", busy), ("instance-hours, idle", hours - busy))
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             CostLine(
                 label=label,
                 quantity=part,

@@ -55,7 +55,7 @@ TREE = (
     ),
 )
 
-OTHERWISE = ("API with model routing and caching", "api")
+OTHERWISE: tuple[str, OptionKind] = ("API with model routing and caching", "api")
 
 
 def decide(workload: Workload, chosen: Option, best_of_kind: Sequence[Option], shown: Sequence[Option]) -> TreeDecision:
@@ -64,7 +64,8 @@ def decide(workload: Workload, chosen: Option, best_of_kind: Sequence[Option], s
     ``best_of_kind`` are the cheapest admissible options of the kinds that have one; ``shown`` the options of the plan,
     for each hosted one of which the volume is stated at which its bill alone would pay the self-hosting staff.
     """
-    path, answer, kind = [], OTHERWISE[0], OTHERWISE[1]
+    path: list[DecisionStep] = []
+    answer, kind = OTHERWISE
     for question in TREE:
         taken = question.is_yes(workload)
         path.append(DecisionStep(question=question.text, value=question.value(workload), taken=taken))
@@ -75,7 +76,7 @@ def decide(workload: Workload, chosen: Option, best_of_kind: Sequence[Option], s
     return TreeDecision(
         path=tuple(path),
         answer=answer,
-        answer_kind=kind,  # type: ignore[arg-type]
+        answer_kind=kind,
         agrees=agrees,
         why_not="" if agrees else _why_not(kind, chosen, best_of_kind),
         staff_thresholds=tuple(t for option in shown if (t := staff_threshold(workload, option)) is not None),
