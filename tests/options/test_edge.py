@@ -97,3 +97,9 @@ def test_below_four_bits_no_public_score_speaks_for_the_model(small: Workload) -
     assert "below 4 bits" in table.refusal_reasons[code - 1]
     named = devices(small)
     assert named.option(row_of(named, "Llama-3.2-3B Q2_K")).quality.tier == "unrated"
+
+
+def test_a_device_states_the_band_of_its_capacity(small: Workload) -> None:
+    table = devices(small)
+    low, high = table.option(row_of(table, "Llama-3.2-3B Q4_K_M")).capacity_band or (1.0, 1.0)
+    assert 0 < low < 1 < high

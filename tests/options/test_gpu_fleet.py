@@ -36,6 +36,9 @@ def test_an_instance_of_eight_gpus_costs_its_own_price_and_holds_eight_replicas(
     assert {line.usd_per_unit for line in hours} == {Decimal("55.04")}
     assert sum(line.quantity for line in hours) == 730
     assert "8 to an instance; 1 instances" in option.note
+    low, high = option.capacity_band or (1.0, 1.0)
+    assert 0 < low < 1 < high
+    assert f"within x{low:.2g} to x{high:.2g}" in option.note
 
 
 def test_instances_are_the_ceiling_of_the_peak(at_volume: Callable[[int], Workload]) -> None:

@@ -38,6 +38,7 @@ def test_gpt_4o_costs_what_its_requests_cost(chat: Workload) -> None:
     one = price(find_card("openai/gpt-4o", at=DAY), Usage(input_tokens=800, output_tokens=400))
     assert one.usd == Decimal("0.006")
     assert table.option(0).usd_per_month == Decimal(1825)
+    assert table.option(0).capacity_band is None
 
 
 def test_every_priced_option_of_the_catalogue_agrees_with_its_curve_and_column(chat: Workload) -> None:

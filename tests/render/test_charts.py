@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from breakeven.render.charts import svg
+from breakeven.plan.plan import Plan
+from breakeven.render.charts import PALETTE, svg
 from breakeven.render.curve import curve_section
 from breakeven.render.plan_formats import render_plan
 from breakeven.render.plan_html import chart_volumes, leading_options, volume_report
@@ -91,3 +92,19 @@ def test_a_whole_answer_is_the_first_token_and_those_after_it() -> None:
         plans.EDGE.label: pytest.approx(1.31 + 0.041 * 399),
         plans.GPU.label: pytest.approx(0.182 + 0.0123 * 399),
     }
+
+
+def test_a_modelled_option_lies_on_a_band_of_its_own_colour() -> None:
+    options = tuple(
+        replace(option, capacity_band=(0.8, 1.25)) if option.kind == "gpu" else option for option in plans.OPTIONS
+    )
+    assert areas(plans.plan()) == []
+    plan = plans.plan(options=options)
+    place = [option.kind for option in leading_options(plan)].index("gpu")
+    (drawn,) = areas(plan)
+    assert f'fill="{PALETTE[place]}"' in drawn
+
+
+def areas(plan: Plan) -> list[str]:
+    """Areas in the page's drawing of cost against volume."""
+    return re.findall(r'<path [^>]*aria-roledescription="area mark"[^>]*>', render_plan(plan, "html"))

@@ -21,15 +21,23 @@ from breakeven.render.plan_html import volume_report
 from breakeven.render.text import TextStyle
 from render import plans
 
+
+def point(requests_per_day: int, hosted: str, own: str, own_low: str, own_high: str) -> CurvePoint:
+    return CurvePoint(
+        requests_per_day=requests_per_day,
+        usd_per_month=(Decimal(hosted), Decimal(own)),
+        low_usd_per_month=(Decimal(hosted), Decimal(own_low)),
+        high_usd_per_month=(Decimal(hosted), Decimal(own_high)),
+    )
+
+
 REPORT = CurveReport(
     workload=plans.plan().workload,
     labels=("hosted", "own"),
     points=(
-        CurvePoint(requests_per_day=1, usd_per_month=(Decimal("0.010950000"), Decimal("15000.000000000"))),
-        CurvePoint(requests_per_day=10_000, usd_per_month=(Decimal("109.500000000"), Decimal("15000.000000000"))),
-        CurvePoint(
-            requests_per_day=10_000_000, usd_per_month=(Decimal("109500.000000000"), Decimal("20000.000000000"))
-        ),
+        point(1, "0.010950000", "15000.000000000", "15000.000000000", "15000.000000000"),
+        point(10_000, "109.500000000", "15000.000000000", "15000.000000000", "16000.000000000"),
+        point(10_000_000, "109500.000000000", "20000.000000000", "18000.000000000", "24000.000000000"),
     ),
     crossings=(
         Zone(from_requests_per_day=1, to_requests_per_day=1_499_999, options=("hosted",)),
@@ -58,7 +66,12 @@ def test_json_is_what_the_published_schema_says() -> None:
         "count": 5,
         "step": 60_000,
     }
-    assert body["curves"][1]["points"][2] == {"requests_per_day": 10_000_000, "usd_per_month": "20000.000000000"}
+    assert body["curves"][1]["points"][2] == {
+        "requests_per_day": 10_000_000,
+        "usd_per_month": "20000.000000000",
+        "low_usd_per_month": "18000.000000000",
+        "high_usd_per_month": "24000.000000000",
+    }
 
 
 def test_words_say_where_the_answer_changes() -> None:
@@ -93,6 +106,17 @@ def test_the_page_draws_the_chart_beside_its_table() -> None:
     page = render_curve(REPORT, "html")
     assert page.count("<svg") == page.count("<table") == 1
     assert "the cheapest changes at 1,500,000 requests a day" in page
+
+
+def test_the_page_says_what_a_band_is_only_where_one_is_drawn() -> None:
+    bare = replace(
+        REPORT,
+        points=tuple(
+            replace(point, low_usd_per_month=point.usd_per_month, high_usd_per_month=point.usd_per_month)
+            for point in REPORT.points
+        ),
+    )
+    assert ["A light band is" in render_curve(report, "html") for report in (REPORT, bare)] == [True, False]
 
 
 def test_an_unknown_format_names_the_known_ones() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -56,6 +56,21 @@ class CostCurve:
             + self.usd_per_month_per_daily_request * requests_per_day
             + self.unit_usd_per_month * self.units(requests_per_day)
         )
+
+    def at_capacity(self, factor: Fraction) -> CostCurve:
+        """The curve if each unit turns out to carry ``factor`` times as much: whole requests, rounded down, at least 1.
+
+        Capacity that turns out lower buys more units for the same volume, so a band of capacity is a band of cost. The
+        cost of a daily request stays: what a request itself costs (egress, electricity) is not what a unit carries.
+        """
+        units = tuple(max(1, capacity * factor // 1) for capacity in self.unit_requests_per_day)
+        pooled = tuple(
+            min(max(1, carried * factor // 1), units[0] * count)
+            for count, carried in enumerate(self.pooled_requests_per_day[:-1], start=1)
+        )
+        # All pooled units together carry exactly their shares, also after rounding, so that the stairs never bend down.
+        last = tuple(units[0] * len(self.pooled_requests_per_day) for _ in self.pooled_requests_per_day[-1:])
+        return replace(self, unit_requests_per_day=units, pooled_requests_per_day=pooled + last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,6 +205,7 @@ class EdgeDevices(RefusingTable):
             quality=served_quality(model.name, precision),
             control=CONTROL,
             note=self._sizing(row),
+            capacity_band=(float(self._capacity.low_factor[row]), float(self._capacity.high_factor[row])),
         )
 
     def _lines(self, row: int) -> tuple[CostLine, ...]:

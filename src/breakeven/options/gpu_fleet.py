@@ -200,6 +200,7 @@ class GpuFleets(RefusingTable):
             quality=model_quality(model.name),
             control=CONTROL,
             note=self._sizing(row),
+            capacity_band=(float(capacity.low_factor[replica]), float(capacity.high_factor[replica])),
         )
 
     def _lines(self, row: int) -> tuple[CostLine, ...]:

@@ -26,7 +26,9 @@ class Quality:
 class Option:
     """A priced way of serving the workload. Latencies are seconds at the workload's percentile, or None and why.
 
-    ``refused`` is why it may not be recommended; such an option is shown only where the user names it.
+    ``capacity_band`` bounds 80% of measured over modelled throughput (low, high factor) where the curve's capacity is
+    modelled, and is None where nothing is. ``refused`` is why the option may not be recommended; such an option is
+    shown only where the user names it.
     """
 
     kind: OptionKind
@@ -39,6 +41,7 @@ class Option:
     quality: Quality
     control: str
     note: str = ""
+    capacity_band: tuple[float, float] | None = None
     refused: str = ""
 
     @property

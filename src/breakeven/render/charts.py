@@ -23,33 +23,44 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [10, 4], [1, 3], [12, 2])
 _WIDTH = 720
 _HEIGHT = 340
+_BAND_OPACITY = 0.2
+_BAND_TEXT = (
+    " A light band is what the option costs if its capacity turns out anywhere in the range "
+    "that held 80% of measured throughputs."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A point of a chart: ``name``'s monthly cost at ``x`` (requests a day, or seconds); ``group`` shares a colour."""
+    """A point of a chart: ``name``'s monthly cost at ``x`` (requests a day, or seconds); ``group`` shares a colour.
+
+    ``band_usd_per_month`` is the least and the greatest cost that is likely; None where no band is drawn.
+    """
 
     name: str
     x: float
     usd_per_month: float
     group: str = ""
+    band_usd_per_month: tuple[float, float] | None = None
 
 
 def cost_against_volume(points: Sequence[Mark], zones: Iterable[Zone], requests_per_day: int) -> Chart:
-    """Monthly cost by requests a day, both logarithmic; a dashed rule where the cheapest option changes."""
+    """Monthly cost by requests a day on its band, both logarithmic; a dashed rule where the cheapest option changes."""
     drawn = [point for point in points if point.x > 0 and point.usd_per_month > 0]
     least, most = _ends([point.x for point in drawn])
     flips = [zone.from_requests_per_day for zone in zones if least < zone.from_requests_per_day < most]
     rules = [{"x": flip, "what": f"the cheapest changes at {flip:,} requests a day"} for flip in flips]
     today = [{"x": requests_per_day, "what": f"today: {requests_per_day:,} requests a day"}]
-    layers = [_lines(drawn), _rule(rules, dash=[3, 3], stroke_width=1), _rule(today, dash=[1, 0], stroke_width=2)]
+    bands = _bands(drawn)
+    ruled = [_rule(rules, dash=[3, 3], stroke_width=1), _rule(today, dash=[1, 0], stroke_width=2)]
     return Chart(
         title="Cost against volume",
         description=(
             "Monthly cost in US dollars by requests a day, one line an option, both axes logarithmic. "
             f"The solid rule is today's volume; {len(flips)} dashed rules mark where the cheapest of them changes."
+            + (_BAND_TEXT if bands else "")
         ),
-        spec=framed({"layer": [*layers, _rule_label(today, "today")]}),
+        spec=framed({"layer": [*bands, _lines(drawn), *ruled, _rule_label(today, "today")]}),
     )
 
 
@@ -91,12 +102,47 @@ def cost_against_latency(points: Sequence[Mark]) -> Chart:
     )
 
 
+def _bands(points: Sequence[Mark]) -> list[dict[str, Any]]:
+    """A light area for each name whose cost has a width, in the colour of its line.
+
+    The colour is the mark's own, not an encoding: the legend's symbols stay those of the lines.
+    """
+    layers = []
+    for place, name in enumerate(_names(points)):
+        bands = [
+            (point.x, *point.band_usd_per_month) for point in points if point.name == name and point.band_usd_per_month
+        ]
+        if any(low < high for _, low, high in bands):
+            axes = _volume_axes(points)
+            mark = {"type": "area", "opacity": _BAND_OPACITY, "clip": True, "color": PALETTE[place % len(PALETTE)]}
+            layers.append(
+                {
+                    "data": {"values": [{"x": x, "low": low, "high": high} for x, low, high in bands]},
+                    "mark": mark,
+                    "encoding": {**axes, "y": {**axes["y"], "field": "low"}, "y2": {"field": "high"}},
+                }
+            )
+    return layers
+
+
+def _volume_axes(points: Sequence[Mark]) -> dict[str, Any]:
+    """Both axes of cost against volume, with ticks over the bands as well."""
+    amounts = [amount for point in points for amount in (point.usd_per_month, *(point.band_usd_per_month or ()))]
+    return {
+        "x": _log_axis("x", "requests a day", [point.x for point in points]),
+        "y": _log_axis("usd_per_month", "US dollars a month", amounts),
+    }
+
+
+def _names(points: Sequence[Mark]) -> list[str]:
+    return list(dict.fromkeys(point.name for point in points))
+
+
 def _lines(points: Sequence[Mark]) -> dict[str, Any]:
-    names = list(dict.fromkeys(point.name for point in points))
+    names = _names(points)
     dashes = [_DASHES[place % len(_DASHES)] for place in range(len(names))]
     encoding = {
-        "x": _log_axis("x", "requests a day", [point.x for point in points]),
-        "y": _log_axis("usd_per_month", "US dollars a month", [point.usd_per_month for point in points]),
+        **_volume_axes(points),
         "color": _colours(names, field="name"),
         "strokeDash": {
             "field": "name",

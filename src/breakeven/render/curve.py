@@ -33,9 +33,14 @@ def curve_document(report: CurveReport) -> Document:
 def curve_section(report: CurveReport, title: str) -> Section:
     """The costs by volume: what the letters mean, the table, and the chart where a format draws it."""
     marks = [
-        Mark(name=label, x=float(point.requests_per_day), usd_per_month=float(amount))
+        Mark(
+            name=label,
+            x=float(point.requests_per_day),
+            usd_per_month=float(point.usd_per_month[place]),
+            band_usd_per_month=(float(point.low_usd_per_month[place]), float(point.high_usd_per_month[place])),
+        )
         for point in report.points
-        for label, amount in zip(report.labels, point.usd_per_month, strict=True)
+        for place, label in enumerate(report.labels)
     ]
     return Section(
         title=title,
@@ -106,6 +111,8 @@ def curve_body(report: CurveReport) -> dict[str, Any]:
                     {
                         "requests_per_day": point.requests_per_day,
                         "usd_per_month": decimal_text(point.usd_per_month[place]),
+                        "low_usd_per_month": decimal_text(point.low_usd_per_month[place]),
+                        "high_usd_per_month": decimal_text(point.high_usd_per_month[place]),
                     }
                     for point in report.points
                 ],

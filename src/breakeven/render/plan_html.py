@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from breakeven.options.option import Option
-from breakeven.plan.curve_report import CurvePoint, CurveReport, curve_report
+from breakeven.plan.curve_report import CurveReport, curve_points, curve_report
 from breakeven.plan.plan import Plan
 from breakeven.render import html
 from breakeven.render.curve import curve_section
 from breakeven.render.document import Section
 from breakeven.render.plan_document import plan_document
 from breakeven.render.plan_latency import latency_section
-from breakeven.units import rounded_usd
 
 DRAWN_OPTIONS = 6
 """Lines of the volume chart: the chosen option, the cheapest of each kind, then the next cheapest."""
@@ -46,13 +45,7 @@ def volume_report(plan: Plan) -> CurveReport:
     return CurveReport(
         workload=plan.workload,
         labels=tuple(option.label for option in options),
-        points=tuple(
-            CurvePoint(
-                requests_per_day=volume,
-                usd_per_month=tuple(rounded_usd(option.curve.usd_per_month(volume)) for option in options),
-            )
-            for volume in chart_volumes(plan.workload.requests_per_day)
-        ),
+        points=curve_points(options, chart_volumes(plan.workload.requests_per_day)),
         crossings=curve_report(plan.workload, options).crossings,
     )
 
