@@ -19,6 +19,7 @@ from breakeven.catalog.usage import Usage
 from breakeven.errors import ConfigError
 from breakeven.options.edge import EdgeDevices
 from breakeven.options.gpu_fleet import GpuFleets
+from breakeven.options.gpu_grid import gpu_grid
 from breakeven.options.hosted_api import HostedApis
 from breakeven.options.option import Candidates
 from breakeven.options.provisioned import ProvisionedApis
@@ -27,18 +28,19 @@ from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
 from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
+from breakeven.plan.fleet_replay import replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.plan import Plan
 from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
 from breakeven.serving.fleet_file import FleetFile, read_fleet
 from breakeven.workload.loading import load_workload
-from breakeven.workload.request_loading import load_requests
+from breakeven.workload.request_loading import MADE_UP, load_requests, made_up_day
 from breakeven.workload.synthetic_arrivals import ArrivalKind
 from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
 
-__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "simulate"]
+__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "replayed", "simulate"]
 
 
 def plan(
@@ -83,6 +85,37 @@ def plan(
         top=top,
         assumptions=(*sizing_assumptions(), *calibrated),
     )
+
+
+def replayed(
+    answer: Plan,
+    requests: Trace | Path | str | None = None,
+    *,
+    candidates: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan with its leading always-on fleet of GPUs replayed: as planned, autoscaled, and scaled to zero.
+
+    Args:
+        answer: what ``plan`` gave.
+        requests: the requests, or the path of their trace or workload file; a made-up day of the workload where None,
+            or where the file has no trace.
+        candidates: as they were given to ``plan``.
+        config: as it was given to ``plan``.
+
+    Raises:
+        InputError: the requests or a name is wrong, or all of them arrive at once.
+        NothingFits: no fleet meets the requirements.
+    """
+    corrections, _ = _corrections(config or {})
+    loaded = load_requests(Path(requests)) if isinstance(requests, str | Path) else requests
+    if loaded is None or loaded.format_name == MADE_UP:
+        loaded = made_up_day(answer.workload)  # the plan's workload, which flags may have changed
+    selection = select(candidates, answer.priced_on, read_price_config(config or {}))
+    models = selection.open_models if "gpu" in selection.kinds else ()
+    grid = gpu_grid(answer.workload, billing="hour", models=models, corrections=corrections)
+    found = replay_leading_fleet(answer.workload, grid, loaded, named=selection.named, corrections=corrections)
+    return replace(answer, replay=found, assumptions=(*answer.assumptions, *found.assumptions))
 
 
 def curve(

@@ -18,7 +18,7 @@ from breakeven.cli.options import (
     write_output,
 )
 from breakeven.cli.progress import counting
-from breakeven.errors import UnknownName
+from breakeven.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
     from breakeven.plan.plan import Plan
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Corrections that `calibrate` stored.",
 )
+@click.option(
+    "--replay",
+    is_flag=True,
+    help="Replay the requests through the leading fleet of GPUs, fixed and scaled to zero (takes seconds).",
+)
 @workload_options
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context
@@ -58,10 +63,27 @@ def plan(context: click.Context, /, workload: Path, output_format: str, out: Pat
     question = {**question_of(flags), "reference": flags["reference"], "config": configured(context, flags)}
     label = flags["explain"]
     style = text_style(out)
-    if label is None:
-        write_output(render_plan(answer(asked, question), output_format, style), out)
-    else:
+    if label is not None:
+        if flags["replay"]:
+            raise InputError("--explain prints no replay", hint="leave --explain or --replay out")
         write_output(render_explanation(explained(asked, question, label), label, output_format, style), out)
+        return
+    found = answer(asked, question)
+    if flags["replay"]:
+        found = with_replay(found, workload, flags, question)
+    write_output(render_plan(found, output_format, style), out)
+
+
+def with_replay(found: Plan, path: Path, flags: Mapping[str, Any], question: Mapping[str, Any]) -> Plan:
+    """The plan with its leading fleet replayed under the requests of the workload's path."""
+    from breakeven import api
+    from breakeven.render.text import printable
+    from breakeven.workload.request_loading import load_requests
+
+    stated = overrides(dict(flags))
+    with counting(f"reading {printable(path.name)}", "rows") as progress:
+        requests = load_requests(path, stated.columns, progress)
+    return api.replayed(found, requests, candidates=question["candidates"], config=question["config"])
 
 
 def configured(context: click.Context, flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from breakeven.catalog.evidence import Assumption, Basis
 from breakeven.options.option import Option, OptionKind
+from breakeven.plan.fleet_replay import FleetReplay
 from breakeven.workload.workload import Workload
 
 
@@ -129,7 +130,7 @@ class Plan:
 
     ``options`` are in order of cost, cheapest first; ``considered`` counts all candidates, shown or not;
     ``reference`` is the label of the option to compare with, where the user named one. ``purchases`` are the ways to
-    buy the cheapest admissible fleet of GPUs.
+    buy the cheapest admissible fleet of GPUs; ``replay`` is that fleet under the workload's arrivals, where asked for.
     """
 
     workload: Workload
@@ -145,6 +146,7 @@ class Plan:
     levers: tuple[Lever, ...]
     purchases: tuple[Purchase, ...]
     months: tuple[MonthAhead, ...]
+    replay: FleetReplay | None = None
 
     @property
     def chosen_option(self) -> Option:

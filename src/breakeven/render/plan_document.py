@@ -26,6 +26,7 @@ from breakeven.render.plan_outlook import (
     levers_section,
     months_section,
     purchases_section,
+    replay_section,
     staff_section,
 )
 
@@ -39,6 +40,7 @@ def plan_document(plan: Plan) -> Document:
         candidates_section(plan),
         statement_section(plan.chosen_option, title=f"What {plan.chosen.label} costs a month"),
         purchases_section(plan),
+        replay_section(plan),
         rejected_section(plan),
         breakeven_section(plan),
         decision_section(plan),

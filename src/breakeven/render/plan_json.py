@@ -10,9 +10,11 @@ import numpy as np
 from breakeven.catalog.evidence import Assumption
 from breakeven.options.option import Option
 from breakeven.options.statement import CostLine
+from breakeven.plan.fleet_replay import FleetReplay, ReplayedFleet
 from breakeven.plan.plan import Plan, Rejection, TreeDecision, Zone
 from breakeven.render import json
 from breakeven.render.money import decimal_text, usd_per_1k_requests
+from breakeven.render.plan_outlook import known
 from breakeven.workload.workload import Workload
 
 
@@ -59,6 +61,7 @@ def plan_body(plan: Plan) -> dict[str, Any]:
             }
             for purchase in plan.purchases
         ],
+        "replay": None if plan.replay is None else _replay_body(plan.replay),
         "months": [
             {
                 "month": month.month,
@@ -146,6 +149,33 @@ def workload_body(workload: Workload) -> dict[str, Any]:
             "device_life_months": costs.device_life_months,
             "peak_load_frac": costs.peak_load_frac,
         },
+    }
+
+
+def _replay_body(replay: FleetReplay) -> dict[str, Any]:
+    return {
+        "label": replay.label,
+        "replicas": replay.replicas,
+        "replicas_per_instance": replay.replicas_per_instance,
+        "usd_per_instance_h": decimal_text(replay.usd_per_instance_h),
+        "requests": replay.requests,
+        "fixed": _replayed_body(replay.fixed),
+        "autoscaled": _replayed_body(replay.autoscaled),
+        "scaled_to_zero": _replayed_body(replay.scaled_to_zero),
+        "usd_per_month_saved": decimal_text(replay.usd_per_month_saved),
+        "notes": list(replay.notes),
+    }
+
+
+def _replayed_body(way: ReplayedFleet) -> dict[str, Any]:
+    return {
+        "label": way.label,
+        "replica_h_per_month": decimal_text(way.replica_h_per_month),
+        "usd_per_month": decimal_text(way.usd_per_month),
+        "ttft_p99_s": known(way.ttft_p99_s),
+        "tpot_p99_s": known(way.tpot_p99_s),
+        "within_slo_frac": way.within_slo_frac,
+        "cold_starts": way.cold_starts,
     }
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isnan
 
+from breakeven.plan.fleet_replay import FleetReplay
 from breakeven.plan.plan import DecisionStep, Plan, Purchase
 from breakeven.render.document import Column, Row, Section, Table, left, right, sentence
-from breakeven.render.money import percent_text, price_text, quantity_text, usd_text
+from breakeven.render.money import percent_text, price_text, quantity_text, seconds_text, usd_text
 from breakeven.render.zones import flip_sentence, zone_points
 
 
@@ -107,6 +109,62 @@ def _hourly_text(purchase: Purchase) -> str:
     if purchase.low_usd_per_h == purchase.high_usd_per_h:
         return shown
     return f"{shown} ({price_text(purchase.low_usd_per_h)}-{price_text(purchase.high_usd_per_h)})"
+
+
+def replay_section(plan: Plan) -> Section | None:
+    """What scaling the leading fleet on its queue, or to zero, saves, and what it does to the slowest requests."""
+    replay = plan.replay
+    if replay is None:
+        return None
+    columns = (
+        left("Scaled"),
+        right("$/month"),
+        right("Replica hours"),
+        right("p99 TTFT"),
+        right("p99 TPOT"),
+        right("Met"),
+    )
+    rows = tuple(
+        Row(
+            cells=(
+                way.label,
+                usd_text(way.usd_per_month),
+                f"{way.replica_h_per_month:,.1f}",
+                seconds_text(known(way.ttft_p99_s)),
+                seconds_text(known(way.tpot_p99_s)),
+                f"{way.within_slo_frac:.1%}",
+            )
+        )
+        for way in replay.ways
+    )
+    return Section(
+        title="The leading fleet, replayed",
+        sentences=(_replayed_sentence(replay), _scaling_sentence(replay)),
+        table=Table(caption="The leading fleet under the workload's arrivals", columns=columns, rows=rows),
+        notes=tuple(sentence(note) for note in replay.notes),
+    )
+
+
+def _replayed_sentence(replay: FleetReplay) -> str:
+    return (
+        f"{replay.requests:,} requests through {replay.label}, the cheapest fleet that is always on; $/month is its "
+        "instances alone."
+    )
+
+
+def _scaling_sentence(replay: FleetReplay) -> str:
+    fixed, to_zero, saved = replay.fixed, replay.scaled_to_zero, replay.usd_per_month_saved
+    share = percent_text(abs(saved) / fixed.usd_per_month if fixed.usd_per_month else None).lstrip("+")
+    money = f"saves {usd_text(saved)} a month" if saved >= 0 else f"costs {usd_text(-saved)} a month more"
+    return (
+        f"Scaling to zero {money} ({share}) and takes p99 TTFT from {seconds_text(known(fixed.ttft_p99_s))} to "
+        f"{seconds_text(known(to_zero.ttft_p99_s))}."
+    )
+
+
+def known(value: float) -> float | None:
+    """A figure of a replay; None where no request had one, which is told as NaN."""
+    return None if isnan(value) else value
 
 
 def months_section(plan: Plan) -> Section | None:
