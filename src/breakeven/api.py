@@ -28,7 +28,7 @@ from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
 from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
-from breakeven.plan.fleet_replay import replay_leading_fleet
+from breakeven.plan.fleet_replay import no_fleet, replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.plan import Plan
 from breakeven.serving.correction_store import read_corrections
@@ -112,8 +112,9 @@ def replayed(
     if loaded is None or loaded.format_name == MADE_UP:
         loaded = made_up_day(answer.workload)  # the plan's workload, which flags may have changed
     selection = select(candidates, answer.priced_on, read_price_config(config or {}))
-    models = selection.open_models if "gpu" in selection.kinds else ()
-    grid = gpu_grid(answer.workload, billing="hour", models=models, corrections=corrections)
+    if "gpu" not in selection.kinds or selection.open_models == ():
+        raise no_fleet("no fleet of GPUs is among the candidates")
+    grid = gpu_grid(answer.workload, billing="hour", models=selection.open_models, corrections=corrections)
     found = replay_leading_fleet(answer.workload, grid, loaded, named=selection.named, corrections=corrections)
     return replace(answer, replay=found, assumptions=(*answer.assumptions, *found.assumptions))
 

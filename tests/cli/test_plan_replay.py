@@ -64,3 +64,12 @@ def test_a_workload_file_is_replayed_at_the_volume_that_flags_state(capsys: pyte
 def test_an_explanation_has_no_replay(requests: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(("plan", requests, *ASKED, "--replay", "--explain", "staff")) != 0
     assert "--explain prints no replay" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("candidates", ["api", "edge", "openai/gpt-4o-mini"])
+def test_candidates_without_a_fleet_have_nothing_to_replay(
+    candidates: str, requests: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("plan", requests, "--candidates", candidates, "--min-quality", "basic", "--replay")
+    assert run(asked) != 0
+    assert "no fleet of GPUs is among the candidates" in capsys.readouterr().err

@@ -132,14 +132,16 @@ def _commitment_notes(terms: PurchasePrice, elastic: PurchasePrice) -> tuple[str
     return (f"{bought}; {scales}, since a commitment is paid for whether it is used or not",)
 
 
+def no_fleet(cause: str) -> NothingFits:
+    """The error where a replay was asked for and there is no fleet."""
+    hint = "leave --replay out, or compare fleets too: --candidates api,gpu"
+    return NothingFits("there is no fleet to replay", cause=cause, hint=hint)
+
+
 def _leading_row(fleets: GpuFleets, workload: Workload) -> int:
     market = Market([fleets], workload.requests_per_day)
     if not len(market.admissible):
-        raise NothingFits(
-            "there is no fleet to replay",
-            cause="no always-on fleet of GPUs meets the requirements",
-            hint="leave --replay out, or name an open model: --candidates Llama-3.1-8B",
-        )
+        raise no_fleet("no always-on fleet of GPUs meets the requirements")
     return int(market.admissible[np.argmin(market.usd_per_month[market.admissible])])
 
 
