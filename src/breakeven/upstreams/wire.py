@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from msgspec import Raw
 
+from breakeven.catalog.price_card import Processing
 from breakeven.catalog.usage import Usage
 from breakeven.policy.decision import Operation
 
@@ -28,6 +29,7 @@ class Question:
     ``max_output_tokens`` is the client's own limit, None without one; ``choices`` how many answers it asks for
     (``n``); ``body_bytes`` bounds the input tokens, since a token is at least one byte of what was sent, images and
     files apart, which ``attachments`` counts. ``prefix`` begins the prompt and finds a deployment that has it cached.
+    ``writes_cache`` is the longest that an Anthropic ``cache_control`` asks to keep it, since writing costs more.
     """
 
     operation: Operation
@@ -39,14 +41,16 @@ class Question:
     body_bytes: int
     attachments: int
     prefix: bytes
+    writes_cache: Literal["", "5m", "1h"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A whole answer as the client gets it, and its usage; None where the upstream stated none."""
+    """A whole answer as the client gets it, its usage and processing (OpenAI's service tier); None: not stated."""
 
     body: bytes
     usage: Usage | None
+    processing: Processing | None = None
 
 
 class AnswerStream(Protocol):
@@ -73,6 +77,10 @@ class AnswerStream(Protocol):
         """The usage that the upstream stated so far; None where it stated none."""
         ...
 
+    def processing(self) -> Processing | None:
+        """How the upstream says that it processed the request, which decides the price; None where it does not."""
+        ...
+
     def delivered_tokens(self) -> int:
         """About how many output tokens were delivered, for an estimate where the usage never came.
 
@@ -95,7 +103,11 @@ class Codec(Protocol):
         ...
 
     def answer(self, body: bytes) -> Answer:
-        """An answer that is no stream."""
+        """An answer that is no stream; a body that cannot be read is passed on, without a usage."""
+        ...
+
+    def error_message(self, body: bytes) -> str:
+        """What an error body of the upstream says, for a client of another wire."""
         ...
 
     def stream(self, question: Question) -> AnswerStream:
