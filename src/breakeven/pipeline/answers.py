@@ -16,6 +16,7 @@ _OURS: Final = (b"openai-organization", b"openai-project", b"anthropic-organizat
 
 _JSON: Final = (b"content-type", b"application/json")
 _FAILURES: Final = {
+    "busy": (503, "upstream_busy"),
     "connect": (502, "upstream_unreachable"),
     "connect_timeout": (504, "upstream_timeout"),
     "first_byte_timeout": (504, "upstream_timeout"),

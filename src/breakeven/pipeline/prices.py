@@ -73,6 +73,14 @@ class TargetPrices:
         """
         return self._at(at_ns, "standard").paid.nano_usd(usage)
 
+    def at(self, moment: datetime) -> PriceCard:
+        """The card that is paid at a moment.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self._at(int(moment.timestamp() * 1e9), "standard").paid.card
+
     def _at(self, at_ns: int, processing: Processing) -> _Pricers:
         current = self._current.get(processing)
         if current is None or at_ns >= current.until_ns:
