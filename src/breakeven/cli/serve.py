@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="The gateway: every request priced, every budget held.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one."
+)
 @ledger_option
 @click.option(
     "--upstream",
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
     help="A model server, or 'echo' for the built-in model. Its key is read from NAME_API_KEY. May be repeated.  "
     "[default: those of the configuration, else those that are found]",
 )
-@click.option("--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.option(
+    "--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key."
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
 @click.pass_context
 def serve(
     context: click.Context,

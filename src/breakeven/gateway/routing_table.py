@@ -40,7 +40,9 @@ class RoutingTable:
             for model in self._config.models
         ]
         listed = [
-            Route(model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those))
+            Route(
+                model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those)
+            )
             for name, those in self._listed().items()
             if name not in {route.model for route in configured}
         ]

@@ -37,13 +37,14 @@ class _Degraded(Exception):
 class RequestLife:
     """One request from its question to its answer. Each attempt has a hold and a row of its own."""
 
-    __slots__ = ("_answerer", "_attempt", "_call", "_pipeline", "_question", "_reply", "_route")
+    __slots__ = ("_answerer", "_attempt", "_call", "_pipeline", "_question", "_reply", "_route", "used_tokens")
 
     def __init__(self, pipeline: Pipeline, call: Call, question: Question, route: Route, reply: Reply) -> None:
         self._pipeline, self._call, self._question, self._reply = pipeline, call, question, reply
         self._route = route
         self._answerer = Answerer(call, reply)
         self._attempt: Attempt | None = None
+        self.used_tokens = 0
 
     async def run(self) -> None:
         """Serve the request.
@@ -54,11 +55,11 @@ class RequestLife:
         """
         self._reply.on_gone = self._client_gone
         try:
-            await self._try_all(self._pipeline.candidates(self._route, self._question), ())
+            await self._try_all(self._pipeline.candidates(self._route, self._question, self._call), ())
         except _Degraded as degraded:
             route = self._pipeline.cheaper(self._route, self._call.key, degraded.admission)
             try:
-                await self._try_all(self._pipeline.candidates(route, self._question), ("degraded",))
+                await self._try_all(self._pipeline.candidates(route, self._question, self._call), ("degraded",))
             except _Degraded as again:
                 raise over_budget(again.admission) from None
 
@@ -74,8 +75,10 @@ class RequestLife:
             attempt = await self._try(number, candidate, reasons)
             if attempt is None or attempt.is_final:
                 return
-            delay_s = self._pipeline.retry_delay_s(attempt, number, perf_counter() - started_at)
-            if delay_s is None or number == len(candidates):
+            following = candidates[number].target if number < len(candidates) else None
+            elapsed_s = perf_counter() - started_at
+            delay_s = self._pipeline.deployments.retry_delay_s(attempt, following, number, elapsed_s)
+            if delay_s is None:
                 self._answerer.give_failure(attempt)
                 return
             if delay_s:
@@ -104,11 +107,12 @@ class RequestLife:
             ),
         )
         self._attempt = attempt
-        with self._pipeline.under_way(attempt):
-            await attempt.send(self._reply, self._output_limit(target, scopes))
+        self._pipeline.deployments.begin(attempt)
+        await attempt.send(self._reply, self._output_limit(target, scopes))
+        self._pipeline.deployments.end(attempt)
         entry = attempt.entry(hold.bound_nano_usd, self._route)
         await self._pipeline.ledger.settle(hold, entry)
-        self._pipeline.note(attempt, entry)
+        self.used_tokens += entry.usage.input_tokens + entry.usage.output_tokens
         if attempt.is_final:
             self._answerer.give(attempt, entry.effective_nano_usd)
         return attempt

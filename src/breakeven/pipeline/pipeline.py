@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from breakeven.errors import InputError, Unavailable
-from breakeven.ledger.entry import LedgerEntry
+from breakeven.errors import InputError
 from breakeven.ledger.ledger_store import LedgerStore
-from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.deployments import Deployments
 from breakeven.pipeline.key_limits import KeyLimits
@@ -19,6 +17,7 @@ from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.target import Candidate, Route
 from breakeven.policy.budget import Admission
+from breakeven.policy.retry import RetryRule
 from breakeven.policy.virtual_key import VirtualKey
 from breakeven.upstreams.wire import Question
 
@@ -40,7 +39,8 @@ class Pipeline:
         self.ledger = ledger
         self.routes = routes
         self.settings = settings
-        self.deployments = Deployments(settings.retry_within_s, settings.most_attempts)
+        self.deployments = Deployments(settings.retry_within_s, RetryRule(most_attempts=settings.most_attempts))
+        self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
         self._lives: set[RequestLife] = set()
 
@@ -49,21 +49,23 @@ class Pipeline:
 
         Raises:
             Refusal: it is not served; nothing was sent to the client.
+            Unavailable: the ledger takes no rows now.
         """
         try:
             question = call.endpoint.question(call.body)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         route = self._allowed_route(question, call.key)
-        with self._limits.taken(call.key, question, call.received_at_ns) as tokens:
-            life = RequestLife(self, call, question, route, reply)
-            self._lives.add(life)
-            try:
-                tokens.used = await life.run()
-            except Unavailable as error:
-                raise Refusal(503, "ledger_unavailable", error.message, retry_after_s=1.0) from error
-            finally:
-                self._lives.discard(life)
+        taken = self._limits.take(call.key, question)
+        life = RequestLife(self, call, question, route, reply)
+        self._lives.add(life)
+        try:
+            await life.run()
+        finally:
+            self._lives.discard(life)
+            if taken is not None:
+                taken.used_tokens = life.used_tokens
+                taken.give_back()
 
     def give_up(self) -> None:
         """Settle every request under way by an estimate: the process is about to end."""
@@ -75,9 +77,14 @@ class Pipeline:
         """Requests that have been taken and are not yet answered."""
         return len(self._lives)
 
-    def candidates(self, route: Route, question: Question) -> Sequence[Candidate]:
-        """The deployments that a request may go to, best first."""
-        return self.deployments.order(route, question)
+    def candidates(self, route: Route, question: Question, call: Call) -> Sequence[Candidate]:
+        """The deployments that a request may go to, best first; fallbacks to a model that its key may not use are not."""
+        allowed = call.key.allowed_models
+        found = self.deployments.order(route, question, call.request_id)
+        if not allowed or not route.fallbacks:
+            return found
+        own = {target.model for target in route.targets}
+        return [each for each in found if each.target.model in allowed or each.target.model in own]
 
     def cheaper(self, route: Route, key: VirtualKey, admission: Admission) -> Route:
         """The route that a budget degrades to.
@@ -89,19 +96,9 @@ class Pipeline:
             raise over_budget(admission)
         return self.routes.find(route.degrade_to)
 
-    @contextmanager
-    def under_way(self, attempt: Attempt) -> Iterator[None]:
-        """Count an attempt as under way at its deployment."""
-        with self.deployments.busy(attempt.target):
-            yield
-
-    def note(self, attempt: Attempt, entry: LedgerEntry) -> None:
-        """Learn from an attempt how its deployment does."""
-        self.deployments.note(attempt, entry)
-
-    def retry_delay_s(self, attempt: Attempt, number: int, elapsed_s: float) -> float | None:
-        """Seconds to wait before the next attempt; None where there is to be none."""
-        return self.deployments.retry_delay_s(attempt, number, elapsed_s)
+    def refused(self, refusal: Refusal) -> None:
+        """Count a request that was not served, by its code."""
+        self.refusals[refusal.code] += 1
 
     def _allowed_route(self, question: Question, key: VirtualKey) -> Route:
         if key.allowed_models and question.model not in key.allowed_models:
