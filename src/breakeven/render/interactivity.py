@@ -58,7 +58,7 @@ def interactivity_body(report: InteractivityReport) -> dict[str, Any]:
         "tp": curve.tensor_parallel,
         "input_tokens": curve.input_tokens,
         "output_tokens": curve.output_tokens,
-        "usd_per_h": str(report.price.usd_per_h),
+        "usd_per_h": str(report.price.usd_per_replica_h),
         "price_basis": report.price.basis,
         "price_source": report.price.source,
         "points": [
@@ -89,7 +89,7 @@ def interactivity_document(report: InteractivityReport) -> Document:
     )
     asked = (
         f"{curve.input_tokens:,.0f} input and {curve.output_tokens:,.0f} output tokens a request, always busy at that "
-        f"concurrency; ${report.price.usd_per_h:,.2f} an hour for the GPUs' share of an instance "
+        f"concurrency; ${report.price.usd_per_replica_h:,.2f} an hour for the GPUs' share of an instance "
         f"({report.price.basis}, {report.price.source})."
     )
     band = (
