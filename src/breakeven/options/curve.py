@@ -18,6 +18,9 @@ Bools = NDArray[np.bool_]
 UNBOUNDED_REQUESTS_PER_DAY = 1 << 62
 """The capacity that stands for "nothing is bought whole" in a column of capacities."""
 
+FLOAT_ERROR_FRAC = 1e-12
+"""Share of a cost within which float64 columns do not settle which of two is the lower."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCurve:
@@ -220,6 +223,13 @@ class CurveColumns:
     def usd_per_month(self, requests_per_day: int) -> Floats:
         """Cost at one volume, US dollars a month, shape (n,)."""
         return self.line_at(requests_per_day, self.units(requests_per_day))
+
+
+def near_cheapest(costs: Floats) -> Bools:
+    """Which costs of shape (curves, m) float64 cannot tell from the lowest at their volume."""
+    best = costs.min(axis=0)
+    near: Bools = costs <= best + np.abs(best) * FLOAT_ERROR_FRAC
+    return near
 
 
 def exact_costs(curves: Sequence[CostCurve], units: Sequence[Ints], volumes: Ints) -> NDArray[np.object_]:

@@ -34,7 +34,7 @@ def month_usd(usd: Fraction | Decimal | float, hours: Fraction | int) -> Decimal
     return units.rounded_usd(Fraction(usd) * units.HOURS_PER_MONTH / hours)
 
 
-def hourly_weight(price: PurchasePrice | None) -> float:
+def float_usd_per_h(price: PurchasePrice | None) -> float:
     """An hour's US dollars for a search that chooses in floats, infinite where it is not for sale. Never printed."""
     return inf if price is None else float(price.usd_per_h)
 

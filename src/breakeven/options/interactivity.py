@@ -21,6 +21,12 @@ class InteractivityReport:
     price: ReplicaPrice
     usd_per_output_mtok: tuple[Decimal, ...]
 
+    @property
+    def band_usd_per_output_mtok(self) -> tuple[tuple[float, float], ...]:
+        """Least and most at each point, as the band of the curve's throughput leaves them: for drawing."""
+        low, high = self.curve.low_factor, self.curve.high_factor
+        return tuple((float(usd) / high, float(usd) / low) for usd in self.usd_per_output_mtok)
+
 
 def interactivity_report(curve: InteractivityCurve, usd_per_gpu_h: Decimal | None = None) -> InteractivityReport:
     """The curve in money, at a stated price of an accelerator's hour or at the least on-demand price.

@@ -18,13 +18,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints, exact_costs
+from breakeven.options.curve import (
+    FLOAT_ERROR_FRAC,
+    Bools,
+    CostCurve,
+    CurveColumns,
+    Floats,
+    Ints,
+    exact_costs,
+    near_cheapest,
+)
 
 MIN_REQUESTS_PER_DAY = 1
 MAX_REQUESTS_PER_DAY = 1_000_000_000
 
 _MOST_SEGMENTS_AT_ONCE = 1 << 20
-_FLOAT_ERROR_FRAC = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ def _can_be_cheapest(columns: CurveColumns, low: int, high: int) -> Bools:
     kept = np.ones(len(columns), dtype=np.bool_)
     for bound in (0, 1):
         for rival in _strong_rivals(above[0][bound], above[1][bound]):
-            ceiling = [above[end][bound][rival] * (1 + _FLOAT_ERROR_FRAC) for end in (0, 1)]
+            ceiling = [above[end][bound][rival] * (1 + FLOAT_ERROR_FRAC) for end in (0, 1)]
             for floor in (0, 1):
                 kept &= ~((below[0][floor] > ceiling[0]) & (below[1][floor] > ceiling[1]))
     return kept
@@ -214,8 +222,7 @@ class _Interval:
         """The cheapest curve at each volume, shape (m,); what float64 cannot settle is settled exactly."""
         costs = self._all_costs(volumes)
         winners: Ints = np.argmin(costs, axis=0)
-        best = costs.min(axis=0)
-        close = costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC
+        close = near_cheapest(costs)
         unclear = np.flatnonzero(close.sum(axis=0) > 1)
         if len(unclear):
             rivals = np.flatnonzero(close[:, unclear].any(axis=1))
@@ -284,10 +291,10 @@ class _Interval:
         """The smallest volume of (first, last] at which ``right`` is preferred to ``left``."""
         one, other = self._exact_curve(left), self._exact_curve(right)
         ahead = other.usd_per_month(first) - one.usd_per_month(first)
-        closing = (ahead - (other.usd_per_month(last) - one.usd_per_month(last))) / (last - first)
-        if closing == 0:
+        closed = ahead - (other.usd_per_month(last) - one.usd_per_month(last))
+        if closed == 0:
             return last
-        steps, remainder = divmod(ahead, closing)
+        steps, remainder = divmod(ahead / closed * (last - first), 1)
         # An equal cost is enough only for the option that comes first in the list.
         wait = int(steps) + (1 if remainder or right > left else 0)
         return min(max(first + wait, first + 1), last)

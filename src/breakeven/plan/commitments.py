@@ -15,7 +15,7 @@ from breakeven import units
 from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.errors import InputError, NothingFits
 from breakeven.options.gpu_fleet import COMMITMENT_MONTHS
-from breakeven.options.instance_hours import hourly_weight, hours_line, hours_usd, month_usd
+from breakeven.options.instance_hours import float_usd_per_h, hours_line, hours_usd, month_usd
 from breakeven.options.statement import CostStatement
 from breakeven.plan.purchase_split import Floats, Ints, PurchaseProblem, Split, best_split, split_by_layers
 
@@ -175,11 +175,11 @@ def _problem(demand: Floats, supplies: Sequence[Supply]) -> PurchaseProblem:
     carries = np.array([supply.carries for supply in supplies], dtype=np.float64)
     if ((carries.max(axis=0) <= 0) & (kinds.max(axis=0) > 0)).any():
         raise NothingFits("no instance type serves a part of the demand", hint="name further instance types")
-    on_demand, spot = (np.array([hourly_weight(supply.price(way)) for supply in supplies]) for way in _BY_THE_HOUR)
+    on_demand, spot = (np.array([float_usd_per_h(supply.price(way)) for supply in supplies]) for way in _BY_THE_HOUR)
     return PurchaseProblem(
         demand=kinds,
         carries=carries,
-        reserved_usd_per_h=np.array([hourly_weight(supply.reserved) for supply in supplies]),
+        reserved_usd_per_h=np.array([float_usd_per_h(supply.reserved) for supply in supplies]),
         on_demand_usd_per_h=on_demand,
         spot_usd_per_h=spot,
         # Spot that is dearer than on demand is of no use, and the searches take spot first.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError, NothingFits
-from breakeven.options.instance_hours import hourly_weight, hours_line, hours_usd, month_usd
+from breakeven.options.instance_hours import float_usd_per_h, hours_line, hours_usd, month_usd
 from breakeven.options.statement import CostStatement
 from breakeven.plan.integer_program import IntegerProgram
 
@@ -187,7 +187,7 @@ def _solve(
 ) -> tuple[Ints, Floats, float]:
     """Whole instances of each type, the shares of shape (types, buckets), and the proved least US dollars an hour."""
     program = IntegerProgram()
-    counts = [program.variable(cost=hourly_weight(each.price)) for each in types]
+    counts = [program.variable(cost=float_usd_per_h(each.price)) for each in types]
     parts = float(slices or 1)
     shares = {
         (k, b): program.variable(upper=parts, whole=slices is not None) for k, b in np.argwhere(np.isfinite(loads))

@@ -111,12 +111,16 @@ def cost_against_interactivity(report: InteractivityReport) -> Chart:
         {
             "speed": float(speed),
             "usd": float(usd),
-            "low": float(usd) / curve.high_factor,
-            "high": float(usd) / curve.low_factor,
+            "low": low,
+            "high": high,
             "name": f"{clients:,.0f} at once",
         }
-        for speed, usd, clients in zip(
-            curve.tokens_per_s_per_user, report.usd_per_output_mtok, curve.concurrency, strict=True
+        for speed, usd, (low, high), clients in zip(
+            curve.tokens_per_s_per_user,
+            report.usd_per_output_mtok,
+            report.band_usd_per_output_mtok,
+            curve.concurrency,
+            strict=True,
         )
     ]
     speed = {"field": "speed", "type": "quantitative", "title": "tokens per second for each user"}
