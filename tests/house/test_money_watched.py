@@ -21,6 +21,7 @@ from conftest import REPOSITORY
 SOURCE = REPOSITORY / "src/breakeven"
 ABOVE: Final = {"plan", "render", "cli", "api.py"}
 CHAT = str(REPOSITORY / "examples/chat.toml")
+AT: Final = ("--at", "2026-11-24")
 
 
 def room_of_caller() -> str:
@@ -93,8 +94,8 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("fleet", CHAT, "--model", "Gemma-4-31B", "--requests-per-day", "400_000", "--allow-spot"),
-        ("plan", CHAT, "--candidates", "Llama-3.1-8B,api,gpu", "--min-quality", "basic", "--replay"),
+        ("fleet", CHAT, "--model", "Gemma-4-31B", "--requests-per-day", "400_000", "--allow-spot", *AT),
+        ("plan", CHAT, "--candidates", "Llama-3.1-8B,api,gpu", "--min-quality", "basic", "--replay", *AT),
         ("simulate", CHAT, "--fleet", "FLEET"),
         ("interactivity", "Llama-3.1-8B", "--gpu", "H100"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -50,10 +50,8 @@ def _stated(curve: InteractivityCurve, usd_per_gpu_h: Decimal) -> ReplicaPrice:
 def _cheapest(curve: InteractivityCurve) -> ReplicaPrice:
     """The least on-demand price of the accelerators, in instances that hold whole replicas."""
     found = [
-        ReplicaPrice(
-            usd_per_h=terms.usd_per_h,
-            replicas=Fraction(offer.accelerators_per_instance, curve.tensor_parallel),
-            basis=terms.basis,
+        replace(
+            ReplicaPrice.share_of(terms, offer.accelerators_per_instance // curve.tensor_parallel),
             source=f"on demand, {offer.provider}/{offer.instance}@{offer.region}: {terms.source}",
         )
         for offer in offers()

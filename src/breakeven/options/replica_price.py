@@ -33,9 +33,9 @@ class ReplicaPrice:
         """The price of one replica for an hour that it is paid for, to 28 digits: for printing."""
         return self.usd_per_h * self.replicas.denominator / self.replicas.numerator
 
-    def usd(self, replica_h: Fraction | Decimal) -> Decimal:
-        """The price of replica hours, rounded once to a nano-dollar."""
-        return units.rounded_usd(Fraction(self.usd_per_h) * Fraction(replica_h) / self.replicas)
+    def usd(self, replica_h: Fraction | Decimal | float) -> Decimal:
+        """The price of replica hours, rounded once to a nano-dollar; a float counts as the number that it prints."""
+        return units.rounded_usd(Fraction(self.usd_per_h) * Fraction(str(replica_h)) / self.replicas)
 
 
 def replica_price(file: FleetFile) -> ReplicaPrice | None:

@@ -130,8 +130,7 @@ def _alternative(
         fleet,
         starts_at_clock_s=trace.starts_at_clock_s or 0.0,
     )
-    usd = None if price is None else price.usd(Decimal(repr(result.replica_h)))
-    return Alternative(label=label, result=result, usd=usd)
+    return Alternative(label=label, result=result, usd=None if price is None else price.usd(result.replica_h))
 
 
 def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
