@@ -83,6 +83,11 @@ class PricedUsage:
         return self.nano_usd_per_request * self.requests
 
     @property
+    def usd_per_request(self) -> Decimal:
+        """Cost of one request in US dollars, nine decimals."""
+        return units.usd(self.nano_usd_per_request)
+
+    @property
     def usd(self) -> Decimal:
         """Cost of all requests in US dollars, nine decimals."""
         return units.usd(self.nano_usd)
