@@ -23,8 +23,9 @@ from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.sqlite_ledger import SqliteLedger
-from breakeven.pipeline.pipeline import Pipeline, PipelineSettings
+from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.routes import Routes
+from breakeven.pipeline.shared import PipelineSettings, Shared
 from breakeven.upstreams.endpoints import ENDPOINTS
 from breakeven.policy.decision import Operation
 
@@ -64,7 +65,7 @@ class Gateway:
         self._ledger = ledger
         self._reload = reload
         self._upstreams = UpstreamSet()
-        self.pipeline = Pipeline(ledger, self._routes(configured), _pipeline_settings(settings))
+        self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._stopping = asyncio.Event()
         self.server = HttpServer(self._router(admin_secret), _limits(settings))
 
@@ -97,7 +98,7 @@ class Gateway:
         Raises:
             BreakevenError: it is wrong; nothing has changed.
         """
-        self.pipeline.routes = self._routes(self._reload())
+        self.pipeline.shared.routes = self._routes(self._reload())
 
     def reload_or_log(self) -> None:
         """As `reload`; what is wrong goes to the log."""

@@ -47,7 +47,7 @@ class ModelCalls:
         at_ns = time_ns()
         request_id = self._ids.next(at_ns)
         try:
-            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+            key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
             call = Call(
                 request_id=request_id,
                 endpoint=endpoint,
@@ -68,7 +68,7 @@ class ModelCalls:
         """``GET /v1/models``: what a key may call."""
         endpoint = ENDPOINTS["chat"]
         try:
-            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+            key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
         except Refusal as refusal:
             self._pipeline.refused(refusal)
             _refuse(endpoint, self._ids.next(time_ns()), refusal, reply)
@@ -76,7 +76,7 @@ class ModelCalls:
         reply.whole(200, [_JSON], msgspec.json.encode(_model_list(self._visible(key))))
 
     def _visible(self, key: VirtualKey) -> list[str]:
-        known = self._pipeline.routes.models
+        known = self._pipeline.shared.routes.models
         return sorted(key.allowed_models.intersection(known) or key.allowed_models or known)
 
 

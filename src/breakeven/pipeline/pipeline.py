@@ -1,45 +1,23 @@
-"""What all requests share: the ledger, the routes, the state of the deployments, and how long anything may take."""
+"""Serves requests: each gets a life of its own over what all of them share."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from breakeven.errors import InputError
-from breakeven.ledger.ledger_store import LedgerStore
 from breakeven.pipeline.call import Call
-from breakeven.pipeline.deployments import Deployments
 from breakeven.pipeline.key_limits import KeyLimits
 from breakeven.pipeline.life import RequestLife
-from breakeven.pipeline.refusal import Refusal, over_budget
+from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
-from breakeven.pipeline.routes import Routes
-from breakeven.pipeline.target import Candidate, Route
-from breakeven.policy.budget import Admission
-from breakeven.policy.retry import RetryRule
-from breakeven.policy.virtual_key import VirtualKey
-from breakeven.upstreams.wire import Question
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineSettings:
-    """How long a request may wait for room under a budget, and how long an upstream is heard after its client left."""
-
-    budget_wait_s: float = 30.0
-    drain_after_disconnect_s: float = 30.0
-    retry_within_s: float = 60.0
-    most_attempts: int = 3
+from breakeven.pipeline.shared import Shared
 
 
 class Pipeline:
-    """Serves requests. ``routes`` may be replaced while it does."""
+    """Takes requests of authorised keys, and counts those that it does not serve, by the code of the refusal."""
 
-    def __init__(self, ledger: LedgerStore, routes: Routes, settings: PipelineSettings) -> None:
-        self.ledger = ledger
-        self.routes = routes
-        self.settings = settings
-        self.deployments = Deployments(settings.retry_within_s, RetryRule(most_attempts=settings.most_attempts))
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
         self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
         self._lives: set[RequestLife] = set()
@@ -55,9 +33,9 @@ class Pipeline:
             question = call.endpoint.question(call.body)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
-        route = self._allowed_route(question, call.key)
+        route = self.shared.allowed_route(question, call.key)
         taken = self._limits.take(call.key, question)
-        life = RequestLife(self, call, question, route, reply)
+        life = RequestLife(self.shared, call, question, route, reply)
         self._lives.add(life)
         try:
             await life.run()
@@ -66,6 +44,10 @@ class Pipeline:
             if taken is not None:
                 taken.used_tokens = life.used_tokens
                 taken.give_back()
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count a request that was not served."""
+        self.refusals[refusal.code] += 1
 
     def give_up(self) -> None:
         """Settle every request under way by an estimate: the process is about to end."""
@@ -76,32 +58,3 @@ class Pipeline:
     def requests_under_way(self) -> int:
         """Requests that have been taken and are not yet answered."""
         return len(self._lives)
-
-    def candidates(self, route: Route, question: Question, call: Call) -> Sequence[Candidate]:
-        """The deployments that a request may go to, best first; fallbacks to a model that its key may not use are not."""
-        allowed = call.key.allowed_models
-        found = self.deployments.order(route, question, call.request_id)
-        if not allowed or not route.fallbacks:
-            return found
-        own = {target.model for target in route.targets}
-        return [each for each in found if each.target.model in allowed or each.target.model in own]
-
-    def cheaper(self, route: Route, key: VirtualKey, admission: Admission) -> Route:
-        """The route that a budget degrades to.
-
-        Raises:
-            Refusal: there is none, or the key may not use it.
-        """
-        if route.degrade_to is None or (key.allowed_models and route.degrade_to not in key.allowed_models):
-            raise over_budget(admission)
-        return self.routes.find(route.degrade_to)
-
-    def refused(self, refusal: Refusal) -> None:
-        """Count a request that was not served, by its code."""
-        self.refusals[refusal.code] += 1
-
-    def _allowed_route(self, question: Question, key: VirtualKey) -> Route:
-        if key.allowed_models and question.model not in key.allowed_models:
-            allowed = ", ".join(sorted(key.allowed_models))
-            raise Refusal(403, "model_not_allowed", f"this key may not use {question.model!r}; it may use {allowed}")
-        return self.routes.find(question.model)
