@@ -133,7 +133,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected; with TLS, the handshake is done."""
-        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         # Any byte that the kernel does not take at once calls `pause_writing`: so it is known whether all are out.
         transport.set_write_buffer_limits(high=0)
         sock = transport.get_extra_info("socket")

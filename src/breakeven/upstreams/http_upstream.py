@@ -17,8 +17,8 @@ from breakeven.upstreams.wire import WireName
 
 OWN_HEADERS: Final = frozenset(
     (
-        b"host user-agent content-length content-type transfer-encoding connection keep-alive upgrade te trailer expect "
-        b"accept-encoding authorization x-api-key api-key proxy-authorization cookie"
+        b"host user-agent content-length content-type transfer-encoding connection keep-alive upgrade te trailer "
+        b"expect accept-encoding authorization x-api-key api-key proxy-authorization cookie"
     ).split()
 )
 """What a client's headers cannot set here: framing, credentials, and an encoding in which no usage could be found."""
