@@ -100,9 +100,8 @@ def _parts(text: str, *, allow_insecure: bool, allow_link_local: bool) -> BaseUr
     try:
         split = urlsplit(text)
         port = split.port
-    except ValueError as error:
-        raise ConfigError("the base URL of an upstream cannot be read", cause=str(error), hint=hint) from error
-    # What follows a wrong URL's scheme may be a secret: no message repeats it.
+    except ValueError:  # its text may hold a secret, which no message repeats
+        raise ConfigError("the base URL of an upstream has no host and port to read", hint=hint) from None
     if split.scheme not in _PORTS or not split.hostname:
         raise ConfigError("the base URL of an upstream must be http://HOST or https://HOST", hint=hint)
     if "@" in split.netloc:
