@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -24,7 +24,8 @@ from breakeven.upstreams.question_fields import (
     rewritten,
     text_field,
 )
-from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, anthropic_reported
+from breakeven.upstreams.usage_fields import Message, MessageEvent, MessageUsage, Reader
+from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, message_reported
 from breakeven.upstreams.wire import Answer, ExtraKind, Fields, Question
 
 VERSION_HEADER: Final = {b"anthropic-version": b"2023-06-01"}
@@ -39,18 +40,8 @@ _SERVER_TOOL: Final = re.compile(rb'"type"\s*:\s*"(web_search|web_fetch|code_exe
 _LONG_CACHE: Final = re.compile(rb'"ttl"\s*:\s*"1h"')
 
 
-class _Message(msgspec.Struct):
-    usage: Any = None
-
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    message: Any = None
-    usage: Any = None
-
-
-_ANSWER: Final = msgspec.json.Decoder(_Message)
-_EVENT: Final = msgspec.json.Decoder(_Event)
+_ANSWER: Final = Reader(Message)
+_EVENT: Final = Reader(MessageEvent)
 
 
 class MessagesEndpoint:
@@ -115,11 +106,8 @@ class MessagesCodec:
 
     def answer(self, question: Question, body: bytes, /) -> Answer:
         """An answer that is no stream, as it came."""
-        try:
-            usage = _ANSWER.decode(body).usage
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            usage = None
-        return answer_of(body, reported_of(usage, question))
+        message = _ANSWER.read(body)
+        return answer_of(body, reported_of(message.usage if message else None, question))
 
     def stream(self, question: Question, /) -> MessagesStream:
         """A reader of the streamed answer."""
@@ -140,18 +128,17 @@ class MessagesStream(EventRelay):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self._question = question
-        self._usage: dict[str, Any] = {}
+        self._usage: MessageUsage | None = None
 
     def look(self, event: bytes) -> Verdict:
         """Read an event of the message as a whole, or an error."""
-        try:
-            told = _EVENT.decode(event_data(event))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        told = _EVENT.read(event_data(event))
+        if told is None:
             return "pass"
-        if told.type == "message_start" and isinstance(told.message, dict):
-            self._usage = merged_usage({}, told.message.get("usage"))
+        if told.type == "message_start":
+            self._usage = told.message.usage if told.message else None
         elif told.type == "message_delta":
-            self._usage = merged_usage(self._usage, told.usage)
+            self._usage = self._usage.then(told.usage) if self._usage else told.usage
         elif told.type == "error":
             self.failure = error_bodies.error_message(event_data(event))[0]
         return "end" if told.type == "message_stop" else "pass"
@@ -165,18 +152,12 @@ class MessagesStream(EventRelay):
         return DELTA_ENVELOPE_BYTES
 
 
-def merged_usage(usage: Mapping[str, Any], later: Any) -> dict[str, Any]:
-    """Usage with what a later event states of it; its counts are cumulative, and null says nothing."""
-    stated = later if isinstance(later, dict) else {}
-    return {**usage, **{name: value for name, value in stated.items() if value is not None}}
-
-
-def reported_of(usage: Any, question: Question) -> Reported:
+def reported_of(usage: MessageUsage | None, question: Question) -> Reported:
     """What a message's usage reports, in the light of the cache that the question asked for."""
-    if not isinstance(usage, dict) or not usage:
+    if usage is None:
         return NOTHING_REPORTED
-    unsplit = usage.get("cache_creation_input_tokens") and not usage.get("cache_creation")
-    return anthropic_reported(usage, long_writes=bool(unsplit) and bool(_LONG_CACHE.search(question.body)))
+    unsplit = bool(usage.cache_creation_input_tokens) and usage.cache_creation is None
+    return message_reported(usage, long_writes=unsplit and bool(_LONG_CACHE.search(question.body)))
 
 
 def _extras(fields: Fields, tools: bytes) -> Iterator[ExtraKind]:

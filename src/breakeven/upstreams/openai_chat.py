@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec import Raw
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams import error_bodies
@@ -25,33 +24,17 @@ from breakeven.upstreams.question_fields import (
     rewritten,
     text_field,
 )
-from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, openai_reported, processing_of
+from breakeven.upstreams.usage_fields import ChatAnswer, Reader
+from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, chat_reported, processing_of
 from breakeven.upstreams.wire import Answer, ExtraKind, Fields, Question
 
 MOST_CHOICES: Final = 128
 """OpenAI's limit for ``n``."""
 
-_NULL: Final = Raw(b"null")
 _RENAMED_LIMIT: Final = re.compile(r"(?:.*/)?(?:o\d|gpt-[5-9]|gpt-\d\d)")
 
 
-class ChatAnswer(msgspec.Struct):
-    """What is read of an answer or a chunk; the rest is scanned over."""
-
-    usage: Any = None
-    service_tier: Any = None
-    x_groq: Any = None
-    timings: Any = None
-    error: Any = None
-    choices: Raw = _NULL
-
-    def reported(self) -> Reported:
-        """What it says of usage and tier."""
-        stated = {"usage": self.usage, "x_groq": self.x_groq, "timings": self.timings}
-        return openai_reported({**stated, "service_tier": self.service_tier})
-
-
-_ANSWER: Final = msgspec.json.Decoder(ChatAnswer)
+_ANSWER: Final = Reader(ChatAnswer)
 
 
 class OpenAIErrors:
@@ -123,11 +106,8 @@ class ChatCodec:
 
     def answer(self, _question: Question, body: bytes, /) -> Answer:
         """An answer that is no stream, as it came."""
-        try:
-            reported = _ANSWER.decode(body).reported()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            reported = NOTHING_REPORTED
-        return answer_of(body, reported)
+        told = _ANSWER.read(body)
+        return answer_of(body, NOTHING_REPORTED if told is None else chat_reported(told))
 
     def stream(self, question: Question, /) -> ChatStream:
         """A reader of the streamed answer."""
@@ -155,27 +135,24 @@ class ChatStream(EventRelay):
         data = event_data(event).strip()
         if data == DONE:
             return "end"
-        try:
-            chunk = _ANSWER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        chunk = _ANSWER.read(data)
+        if chunk is None:
             return "pass"
         if chunk.error:
             self.failure = error_bodies.error_message(data)[0]
             return "pass"
-        if isinstance(chunk.usage, dict) or isinstance(chunk.x_groq, dict):
+        if chunk.usage is not None or chunk.x_groq is not None:
             self._told = chunk
-            if not self._shows_usage and isinstance(chunk.usage, dict) and bytes(chunk.choices) == b"[]":
-                return "withhold"
-        return "pass"
+        withheld = chunk.usage is not None and not self._shows_usage and bytes(chunk.choices) == b"[]"
+        return "withhold" if withheld else "pass"
 
     def reported(self) -> Reported:
         """What the last chunk with usage said; the tier may stand only in the first chunk."""
-        told = self._told.reported() if self._told is not None else NOTHING_REPORTED
+        told = chat_reported(self._told) if self._told is not None else NOTHING_REPORTED
         if told.processing is not None:
             return told
-        first = _first_chunk(self.head)
-        tier = first.get("service_tier") if isinstance(first, dict) else None
-        processing = processing_of(tier) if isinstance(tier, str) else None
+        first = _ANSWER.read(event_data(next(split_events(self.head), b"")))
+        processing = processing_of(first.service_tier) if first is not None else None
         return Reported(usage=told.usage, processing=processing, extras=told.extras)
 
     def envelope_bytes(self) -> int:
@@ -196,7 +173,7 @@ def asked_processing(fields: Fields) -> str | None:
         InputError: ``service_tier`` is no text.
     """
     tier = text_field(fields, "service_tier") if "service_tier" in fields else None
-    return None if tier in {None, "", "auto"} else "priority" if tier == "fast" else processing_of(str(tier))
+    return None if tier == "auto" else processing_of("priority" if tier == "fast" else tier)
 
 
 def output_limit_of(fields: Fields, *names: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -19,16 +19,11 @@ from breakeven.upstreams.question_fields import (
     require_field,
     rewritten,
 )
+from breakeven.upstreams.usage_fields import EmbeddingsAnswer, Reader
 from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, embeddings_reported
 from breakeven.upstreams.wire import Answer, Question
 
-
-class _EmbeddingsAnswer(msgspec.Struct):
-    usage: Any = None
-    service_tier: Any = None
-
-
-_ANSWER: Final = msgspec.json.Decoder(_EmbeddingsAnswer)
+_ANSWER: Final = Reader(EmbeddingsAnswer)
 
 
 class EmbeddingsEndpoint(OpenAIErrors):
@@ -75,12 +70,8 @@ class EmbeddingsCodec:
 
     def answer(self, _question: Question, body: bytes, /) -> Answer:
         """The embeddings, as they came."""
-        try:
-            answer = _ANSWER.decode(body)
-            reported = embeddings_reported({"usage": answer.usage, "service_tier": answer.service_tier})
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            reported = NOTHING_REPORTED
-        return answer_of(body, reported)
+        told = _ANSWER.read(body)
+        return answer_of(body, NOTHING_REPORTED if told is None else embeddings_reported(told))
 
     def stream(self, question: Question, /) -> ChatStream:
         """There is none.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec import Raw
 
 from breakeven.errors import InputError
 from breakeven.policy.decision import Operation
@@ -17,40 +16,30 @@ from breakeven.upstreams.attachments import attachments_of
 from breakeven.upstreams.event_stream import EventRelay, Verdict, event_data
 from breakeven.upstreams.openai_chat import OpenAIErrors, answer_of, asked_processing, output_limit_of
 from breakeven.upstreams.question_fields import flag_field, model_field, prefix_of, read_fields, rewritten
-from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, responses_reported
+from breakeven.upstreams.usage_fields import Reader, ResponseAnswer, Text
+from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, response_reported
 from breakeven.upstreams.wire import Answer, ExtraKind, Fields, Question
 
 ENDINGS: Final = frozenset({"response.completed", "response.failed", "response.incomplete", "response.cancelled"})
 DELTA_ENVELOPE_BYTES: Final = 260
 """About what a ``response.output_text.delta`` event is without its text, with its name, item id and obfuscation."""
 
-_NULL: Final = Raw(b"null")
 _REMEMBERED: Final = ("previous_response_id", "conversation", "prompt")
 _HOSTED_TOOL: Final = re.compile(rb'"type"\s*:\s*"(?!function"|custom"|namespace")')
 _IMAGE_TOOL: Final = re.compile(rb'"type"\s*:\s*"image_generation"')
 _SEARCH_TOOL: Final = re.compile(rb'"type"\s*:\s*"web_search')
 
 
-class _Response(msgspec.Struct):
-    usage: Any = None
-    service_tier: Any = None
-    tool_usage: Any = None
+class ResponseEvent(msgspec.Struct):
+    """An event that carries a response, or an error."""
+
+    type: Text = None
+    response: ResponseAnswer | None = None
     error: Any = None
 
-    def reported(self) -> Reported:
-        stated = {"usage": self.usage, "service_tier": self.service_tier, "tool_usage": self.tool_usage}
-        return responses_reported(stated)
 
-
-class _Event(msgspec.Struct):
-    type: str = ""
-    response: Raw = _NULL
-    error: Any = None
-    message: Any = None
-
-
-_ANSWER: Final = msgspec.json.Decoder(_Response)
-_EVENT: Final = msgspec.json.Decoder(_Event)
+_ANSWER: Final = Reader(ResponseAnswer)
+_EVENT: Final = Reader(ResponseEvent)
 
 
 class ResponsesEndpoint(OpenAIErrors):
@@ -112,11 +101,8 @@ class ResponsesCodec:
 
     def answer(self, _question: Question, body: bytes, /) -> Answer:
         """An answer that is no stream, as it came."""
-        try:
-            reported = _ANSWER.decode(body).reported()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            reported = NOTHING_REPORTED
-        return answer_of(body, reported)
+        told = _ANSWER.read(body)
+        return answer_of(body, NOTHING_REPORTED if told is None else response_reported(told))
 
     def stream(self, _question: Question, /) -> ResponsesStream:
         """A reader of the streamed answer."""
@@ -136,28 +122,25 @@ class ResponsesStream(EventRelay):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: _Response | None = None
+        self._told: ResponseAnswer | None = None
 
     def look(self, event: bytes) -> Verdict:
         """Read an event that carries a response or an error."""
-        try:
-            told = _EVENT.decode(event_data(event))
-            response = None if bytes(told.response) == b"null" else _ANSWER.decode(told.response)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        data = event_data(event)
+        told = _EVENT.read(data)
+        if told is None:
             return "pass"
         if told.type == "error" or (told.error and not told.type):
-            self.failure = error_bodies.error_message(event_data(event))[0]
-        if response is not None:
-            self._told = response
-        if told.type not in ENDINGS:
-            return "pass"
-        if response is not None and isinstance(response.error, dict):
-            self.failure = str(response.error.get("message"))
-        return "end"
+            self.failure = error_bodies.error_message(data)[0]
+        if told.response is not None:
+            self._told = told.response
+            if isinstance(told.response.error, dict):
+                self.failure = str(told.response.error.get("message"))
+        return "end" if told.type in ENDINGS else "pass"
 
     def reported(self) -> Reported:
         """What the last event with a response said."""
-        return self._told.reported() if self._told is not None else NOTHING_REPORTED
+        return response_reported(self._told) if self._told is not None else NOTHING_REPORTED
 
     def envelope_bytes(self) -> int:
         """About how many bytes of an event are no text."""

@@ -165,13 +165,19 @@ def write_fields(fields: Mapping[str, Raw | bytes]) -> bytes:
 
 
 def _is_read_whole(body: bytes, fields: Fields) -> bool:
-    """Whether the body is these fields once each, in this order, and nothing else."""
-    position = 1 + len(body) - len(body.lstrip(b" \t\r\n")) if body[:1].isspace() else 1
-    for name, raw in fields.items():
+    """Whether the body is these fields once each, in this order, and nothing else.
+
+    Written without spaces it is, if it is no longer than its fields; otherwise what lies between them is looked at.
+    """
+    sizes = [(name, raw, memoryview(raw).nbytes) for name, raw in fields.items()]
+    if len(body) == 1 + sum(len(_key(name)) + size + 1 for name, _, size in sizes):
+        return True
+    position = len(body) - len(body.lstrip()) + 1
+    for name, raw, size in sizes:
         gap = _GAP.match(body, position)
-        if gap is None or gap[1] != name.encode() or body.find(raw, gap.end(), gap.end() + len(memoryview(raw))) < 0:
+        if gap is None or gap[1] != name.encode() or not body.startswith(bytes(raw), gap.end()):
             return False
-        position = gap.end() + len(memoryview(raw))
+        position = gap.end() + size
     return _END.fullmatch(body, position) is not None
 
 
