@@ -23,7 +23,7 @@ from breakeven.ledger.ledger_store import Hold
 from breakeven.ledger.policy_cache import PolicyCache
 from breakeven.ledger.recording import COMMITTED, Settled
 from breakeven.ledger.schema import STEPS
-from breakeven.ledger.waiting import Line, Waiting
+from breakeven.ledger.waiting import Line, Waiting, new_ticket
 from breakeven.policy.budget import Admission, Budget, admit
 from breakeven.policy.decision import Operation
 from breakeven.policy.scope import Scope
@@ -177,20 +177,21 @@ class SqliteLedger:
     def _asked(self, accounts: tuple[Account, ...], request_id: str, bound_nano_usd: int) -> Admission | None:
         """The verdict where there is no room; None where there is. Who was called keeps its place if it must wait."""
         admission = admit(accounts, bound_nano_usd)
-        verdict, budget = admission.verdict, admission.budget
         lines = [(account.budget, account.line) for account in accounts if account.line is not None]
-        if verdict == "fits":
-            if not lines or bound_nano_usd <= 0:
-                return None
-            ahead = [of for of, line in lines if not line.lets_ask(request_id)]
-            if ahead:
-                verdict, budget = "wait", ahead[0]
-        for of, line in lines:
-            if verdict != "wait" or of is not budget:
+        if admission.verdict == "fits" and (not lines or bound_nano_usd <= 0):
+            return None
+        ticket = next((place for _, line in lines if (place := line.ticket(request_id)) is not None), None)
+        if admission.verdict == "fits":
+            ahead = [budget for budget, line in lines if not line.lets_ask(ticket)]
+            admission = Admission(verdict="wait", budget=ahead[0]) if ahead else admission
+        waits_under = admission.budget if admission.verdict == "wait" else None
+        for budget, line in lines:
+            if budget is not waits_under:
                 line.answered(request_id)
-        if verdict == "wait":
-            return Waiting(verdict="wait", budget=budget, request_id=request_id)
-        return None if verdict == "fits" else admission
+        if admission.verdict == "wait":
+            ticket = new_ticket() if ticket is None else ticket
+            return Waiting(verdict="wait", budget=waits_under, request_id=request_id, ticket=ticket)
+        return None if admission.verdict == "fits" else admission
 
     async def wait_for_room(self, refused: Admission, timeout_s: float) -> bool:
         """Wait, first come first served, until something was settled under the budget that had no room.
@@ -206,7 +207,7 @@ class SqliteLedger:
             account.line = Line()
         line = account.line
         try:
-            return await line.wait(refused.request_id, timeout_s)
+            return await line.wait(refused.request_id, refused.ticket, timeout_s)
         finally:
             self._drop_line(refused.budget.budget_id, line)
 

@@ -17,11 +17,20 @@ TURN_S: Final = 0.05
 """A request that was called and does not ask again within this time loses its turn, and the next is called."""
 
 
+_TICKETS: Final = count()
+
+
+def new_ticket() -> int:
+    """The place behind everyone who asked before."""
+    return next(_TICKETS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Admission):
-    """A verdict to wait, with the request that it was given to, so that it keeps its place."""
+    """A verdict to wait, with the request that it was given to and the place that it has since it first asked."""
 
     request_id: str
+    ticket: int
 
 
 class Line:
@@ -29,13 +38,14 @@ class Line:
 
     Each time something is settled under the budget the first is called: it asks for its hold again. If it gets it,
     or is refused, the next is called; if there still is too little room, it goes back to its place. While anyone
-    waits, newcomers go to the end of the line, so a small request cannot starve a large one.
+    waits, newcomers go to the end of the line, so a small request cannot starve a large one. Places are the same in
+    all lines: a request that finds room under one budget and must wait under another stays before those that came
+    after it.
     """
 
-    __slots__ = ("_called", "_queue", "_tickets")
+    __slots__ = ("_called", "_queue")
 
     def __init__(self) -> None:
-        self._tickets = count()
         self._queue: list[tuple[int, str, asyncio.Future[None]]] = []
         self._called: dict[str, int] = {}
 
@@ -47,20 +57,23 @@ class Line:
         """Whether nobody waits, and nobody who was called is still to ask."""
         return not (self._queue or self._called)
 
-    def lets_ask(self, request_id: str) -> bool:
-        """Whether this request may ask for room now: nobody waits, or it was called."""
-        return request_id in self._called or not (self._queue or self._called)
+    def ticket(self, request_id: str) -> int | None:
+        """The place of a request that was called; None where it was not."""
+        return self._called.get(request_id)
 
-    async def wait(self, request_id: str, timeout_s: float) -> bool:
-        """Wait to be called; False where that took too long or the line is full.
+    def lets_ask(self, ticket: int | None) -> bool:
+        """Whether the request with this place may ask for room now; None is one without a place."""
+        if self.is_empty:
+            return True
+        return ticket is not None and ticket <= min([*self._called.values(), *(place[0] for place in self._queue[:1])])
 
-        A request that was called before takes its old place.
-        """
+    async def wait(self, request_id: str, ticket: int, timeout_s: float) -> bool:
+        """Wait to be called; False where that took too long or the line is full."""
         if len(self._queue) >= LINE_LENGTH:
             return False
-        ticket = self._called.pop(request_id, None)
+        self._called.pop(request_id, None)
         called = asyncio.get_running_loop().create_future()
-        place = (next(self._tickets) if ticket is None else ticket, request_id, called)
+        place = (ticket, request_id, called)
         insort(self._queue, place, key=lambda waiting: waiting[0])
         try:
             await asyncio.wait_for(called, timeout_s)
