@@ -26,7 +26,7 @@ from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.shared import PipelineSettings, Shared
-from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.upstreams.codecs import ENDPOINTS
 from breakeven.policy.decision import Operation
 
 LOG = logging.getLogger("breakeven.gateway")

@@ -18,7 +18,7 @@ from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.request_ids import RequestIds
 from breakeven.policy.virtual_key import VirtualKey
-from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.upstreams.codecs import ENDPOINTS
 from breakeven.upstreams.wire import Endpoint
 
 _FORWARDED: Final = (
@@ -117,4 +117,4 @@ def _refuse(endpoint: Endpoint, request_id: str, refusal: Refusal, reply: Reply)
         headers.append((b"retry-after", b"%d" % max(ceil(refusal.retry_after_s), 1)))
     elif refusal.status == 429:
         headers.append((b"x-should-retry", b"false"))  # the official clients ask again for 429 unless they are told
-    reply.whole(refusal.status, headers, endpoint.error(refusal.status, refusal.message, refusal.code))
+    reply.whole(refusal.status, headers, endpoint.error(refusal.status, refusal.message, refusal.code, request_id))

@@ -42,10 +42,11 @@ class LedgerStore(Protocol):
         at_ns: int,
         operation: Operation = "chat",
         stream: bool = False,
+        attempt: int = 1,
     ) -> Hold | Admission:
         """Set the bound aside under every budget of these scopes at once, or in none: then the verdict says why.
 
-        ``operation`` and ``stream`` are for the row of a request during which the process is killed.
+        ``operation``, ``stream`` and ``attempt`` are for the row of a request during which the process is killed.
 
         Raises:
             Unavailable: the ledger cannot take a row now, and its declared mode is to deny.

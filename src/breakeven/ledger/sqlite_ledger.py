@@ -133,6 +133,7 @@ class SqliteLedger:
         at_ns: int,
         operation: Operation = "chat",
         stream: bool = False,
+        attempt: int = 1,
     ) -> Hold | Admission:
         """Set the bound aside under every budget of these scopes at once, or in none: then the verdict says why.
 
@@ -150,6 +151,7 @@ class SqliteLedger:
         hold = AccountedHold(request_id, scopes, accounts, bound_nano_usd, at_ns)
         hold.operation = operation
         hold.stream = stream
+        hold.attempts = hold.last_attempt = attempt - 1
         self._journal.placed(hold)
         self._accounts.reserve(hold)
         self._commit.wake()

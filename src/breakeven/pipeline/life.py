@@ -19,7 +19,7 @@ from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.budget import Admission
 from breakeven.policy.decision import Decision, Reason
 from breakeven.policy.scope import Scope
-from breakeven.upstreams.codecs import codec_for
+from breakeven.upstreams.codecs import codec_of
 from breakeven.upstreams.wire import Question
 
 
@@ -84,11 +84,11 @@ class RequestLife:
     async def _try(self, number: int, candidate: Candidate, reasons: tuple[Reason, ...]) -> Attempt | None:
         """One attempt, settled; its answer is given if it is final. None: the client went before it was sent."""
         target = candidate.target
-        codec = codec_for(self._question.operation, target.upstream.wire)
+        codec = codec_of(self._question.operation, target.upstream.wire)
         if codec is None:
             raise no_codec(self._question, target)
         scopes = self._call.key.scopes(target.model, self._call.tags)
-        at_ns, hold = await self._hold(target, scopes)
+        at_ns, hold = await self._hold(target, scopes, number)
         if self._reply.gone:
             await self._shared.ledger.release(hold)
             return None
@@ -114,13 +114,21 @@ class RequestLife:
             self._answerer.give(attempt, entry.effective_nano_usd)
         return attempt
 
-    async def _hold(self, target: Target, scopes: tuple[Scope, ...]) -> tuple[int, Hold]:
+    async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int) -> tuple[int, Hold]:
         """Set the worst case aside, waiting for other requests to be settled where only they are in the way."""
         until = perf_counter() + self._shared.settings.budget_wait_s
         while True:
             at_ns = time_ns()
             bound = self._bound_nano_usd(target, at_ns)
-            found = await self._shared.ledger.hold(self._call.request_id, scopes, bound, at_ns)
+            found = await self._shared.ledger.hold(
+                self._call.request_id,
+                scopes,
+                bound,
+                at_ns,
+                self._question.operation,
+                self._question.stream,
+                number,
+            )
             if not isinstance(found, Admission):
                 return at_ns, found
             if found.verdict == "degrade":
@@ -130,10 +138,15 @@ class RequestLife:
                 raise over_budget(found)
 
     def _bound_nano_usd(self, target: Target, at_ns: int) -> int:
+        question = self._question
+        if question.extras:
+            raise Refusal(400, "not_priced", f"{', '.join(question.extras)}: what has no price here is not sent")
+        processing = question.processing or "standard"
         try:
-            bound = target.prices.bound_nano_usd(bound_usage(self._question, target), at_ns)
+            window = target.prices.paid_card(at_ns, processing).context_window_tokens
+            bound = target.prices.cost(bound_usage(question, target, window), at_ns, processing).effective_nano_usd
         except InputError as error:
-            raise Refusal(400, "model_not_priced", f"{error.message}: what has no price is not sent") from error
+            raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request
         if cap is not None and bound > cap:
             raise too_dear(bound, cap)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
+
+
+_WINDOW_TOKENS: Final = 1_048_576
+"""Taken for a context window that no source states: the largest that is offered widely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +36,21 @@ class Target:
     input_tokens: Callable[[Question], int] | None = None
     weight: float = 1.0
 
-    def bound_input_tokens(self, question: Question) -> int:
+    def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
         """The most input tokens that the upstream can count in a question.
 
         A token is at least one byte of what was sent, so the body's bytes are a bound that no tokenizer breaks; names
         and punctuation of the JSON make up for what a chat template adds. ``bytes_per_input_token`` above 1 is the
-        operator's statement that the texts are tamer.
+        operator's statement that the texts are tamer. No input is longer than the model's context window, which alone
+        bounds one that the provider adds to from what it keeps itself.
         """
         if self.input_tokens is not None:
             return self.input_tokens(question)
-        return int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
+        window = context_window_tokens or _WINDOW_TOKENS
+        if question.unseen_input:
+            return window
+        sent = int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
+        return min(sent, window)
 
     def bound_output_tokens(self, question: Question) -> int:
         """The most output tokens that a question can ask for; embeddings have none."""
