@@ -1,4 +1,4 @@
-"""What the configuration says of the gateway: upstreams, models and limits, read strictly before anything takes effect."""
+"""What the configuration says of the gateway: upstreams, models, limits; read strictly before it takes effect."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.shared import PipelineSettings, Shared
-from breakeven.upstreams.codecs import ENDPOINTS
 from breakeven.policy.decision import Operation
+from breakeven.upstreams.codecs import ENDPOINTS
 
 LOG = logging.getLogger("breakeven.gateway")
 
@@ -105,7 +105,7 @@ class Gateway:
         try:
             self.reload()
         except BreakevenError as error:
-            LOG.error("the configuration is not taken: %s (%s)", error.message, error.cause or "no cause")  # noqa: TRY400
+            LOG.error("the configuration is not taken: %s (%s)", error.message, error.cause or "no cause")
         else:
             LOG.info("the configuration was read again")
 

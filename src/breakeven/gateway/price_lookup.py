@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from breakeven.catalog.hosted import find_card
 from breakeven.catalog.negotiated import PriceConfig
-from breakeven.catalog.price_card import PriceCard, PriceRates
+from breakeven.catalog.price_card import PROCESSINGS, PriceCard, PriceRates
 from breakeven.errors import UnknownName
 from breakeven.gateway.config import ECHO, UpstreamConfig
 from breakeven.pipeline.prices import Cards, Lookup
@@ -95,7 +95,8 @@ def _echo(model: str, processing: str, moment: datetime) -> Cards:
 
 def _stated(upstream: UpstreamConfig, model: str, processing: str, moment: datetime) -> PriceCard | None:
     """The price that the configuration states for whatever an upstream serves."""
-    if upstream.input_usd_per_mtok is None and upstream.output_usd_per_mtok is None:
+    known = next((each for each in PROCESSINGS if each == processing), None)
+    if known is None or (upstream.input_usd_per_mtok is None and upstream.output_usd_per_mtok is None):
         return None
     rates = PriceRates(
         input_usd_per_mtok=upstream.input_usd_per_mtok or Decimal(0),
@@ -104,7 +105,7 @@ def _stated(upstream: UpstreamConfig, model: str, processing: str, moment: datet
     return PriceCard(
         provider=upstream.provider or upstream.name,
         model=model,
-        processing=processing,
+        processing=known,
         tiers=(rates,),
         checked_on=moment.date(),
         source=f"stated for the upstream {upstream.name}",

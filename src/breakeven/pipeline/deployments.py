@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
@@ -61,7 +62,7 @@ class Deployments:
         """An attempt has ended: count it for or against its deployment, and read what that has left."""
         state, now_s, relay = self._state(attempt.target), monotonic(), attempt.relay
         state.ended()
-        headroom = read_headroom(relay.headers)
+        headroom = read_headroom(relay.headers, datetime.now(UTC))
         if headroom is not None:
             state.observed(headroom, now_s)
         failure = relay.failure
@@ -74,7 +75,7 @@ class Deployments:
         if following is None:
             return None
         relay = attempt.relay
-        headroom = read_headroom(relay.headers)
+        headroom = read_headroom(relay.headers, datetime.now(UTC))
         outcome = Outcome(
             status=relay.status if relay.failure is None else None,
             sent=relay.failure is None or relay.failure.sent,

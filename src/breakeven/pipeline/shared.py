@@ -48,7 +48,7 @@ class Shared:
         return self.routes.find(question.model)
 
     def candidates(self, route: Route, question: Question, call: Call) -> Sequence[Candidate]:
-        """The deployments that a request may go to, best first, without fallbacks to models that its key may not use."""
+        """The deployments that a request may go to, best first; without fallbacks that its key may not use."""
         allowed = call.key.allowed_models
         found = self.deployments.order(route, question, call.request_id)
         if not allowed or not route.fallbacks:

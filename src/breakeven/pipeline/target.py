@@ -11,7 +11,6 @@ from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
 
-
 _WINDOW_TOKENS: Final = 1_048_576
 """Taken for a context window that no source states: the largest that is offered widely."""
 
