@@ -34,6 +34,7 @@ SINGLE: Final = frozenset(
 
 HOST_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:[]%!$&'()*+;="
 CHUNK_LINE_BYTES: Final = 1024
+SMALL_PART_BYTES: Final = 4096
 HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -95,7 +96,7 @@ class RequestReader:
         self._repeated = b""
         self._head_read = False
         self._whole = False
-        self._parts: list[bytes | memoryview] = []
+        self._parts: list[bytes | bytearray | memoryview] = []
         self._chunk_left = -1
         self._chunk_line = b""
         self._between_bytes = 0
@@ -146,7 +147,7 @@ class RequestReader:
 
     def _refuse_unreadable(self, why: str) -> None:
         if self._head.startswith(b"PRI * HTTP/2"):
-            self._refuse(Refusal(505, "http_version", "HTTP/2 is not spoken here; use HTTP/1.1"))
+            self._refuse(bad_request("HTTP/2 is not spoken here; use HTTP/1.1"))
         else:
             self._refuse(bad_request(f"not a valid HTTP/1.1 request: {why}"))
 
@@ -174,9 +175,9 @@ class RequestReader:
     def _line_refusal(self) -> Refusal | None:
         version, target = self._version, self._target
         if version not in {b"HTTP/1.1", b"HTTP/1.0"}:
-            return Refusal(505, "http_version", "only HTTP/1.1 and HTTP/1.0 are spoken here")
+            return bad_request("only HTTP/1.1 and HTTP/1.0 are spoken here")
         if self._method not in METHODS:
-            return Refusal(501, "method_unknown", "the method is not known here")
+            return bad_request(f"the method is none of {', '.join(METHODS.values())}")
         if len(target) > self._limits.target_bytes:
             return Refusal(414, "target_too_long", f"a target has at most {self._limits.target_bytes} bytes")
         if not target.startswith(b"/") and (target != b"*" or self._method != b"OPTIONS"):
@@ -204,7 +205,7 @@ class RequestReader:
             if self._version == b"HTTP/1.0":
                 return bad_request("HTTP/1.0 has no Transfer-Encoding")
             if coding.lower() != b"chunked":
-                return Refusal(501, "transfer_encoding", "the only Transfer-Encoding known here is chunked")
+                return bad_request("the only Transfer-Encoding known here is chunked")
             self._chunk_left = 0
         length = headers.get(b"content-length")
         if length is not None:
@@ -225,16 +226,13 @@ class RequestReader:
 
     def _feed_counted(self, data: bytes, start: int) -> int:
         stop = min(len(data), start + self._body_left)
-        count = stop - start
-        self.body_bytes += count
-        self._body_left -= count
-        if self._body_left:
-            self._parts.append(memoryview(data)[start:stop])  # copied once, when the body is whole
-        elif self._parts:
-            self._parts.append(memoryview(data)[start:stop])
-            self._finish(b"".join(self._parts))
-        else:
+        self._body_left -= stop - start
+        if not self._body_left and not self._parts:
             self._finish(data[start:stop])
+            return stop
+        self.on_body(memoryview(data)[start:stop])
+        if not self._body_left:
+            self._finish(b"".join(self._parts))
         return stop
 
     def _feed_chunked(self, data: bytes, start: int) -> int:
@@ -310,10 +308,16 @@ class RequestReader:
         """The head is whole."""
         self._head_read = True
 
-    def on_body(self, part: bytes) -> None:
-        """A part of the body has come."""
+    def on_body(self, part: bytes | memoryview) -> None:
+        """A part of the body has come. Large ones are copied once, when it is whole; small ones gather."""
         self.body_bytes += len(part)
-        self._parts.append(part)
+        last = self._parts[-1] if self._parts else None
+        if len(part) >= SMALL_PART_BYTES:
+            self._parts.append(part)
+        elif isinstance(last, bytearray):
+            last += part
+        else:
+            self._parts.append(bytearray(part))
 
     def on_message_complete(self) -> None:
         """The request is whole."""
