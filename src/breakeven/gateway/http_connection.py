@@ -33,23 +33,27 @@ class HttpConnection(asyncio.Protocol):
         "_held_at",
         "_leaving",
         "_limits",
+        "_loop",
         "_read_since_s",
         "_reader",
         "_reading_paused",
         "_reply",
         "_sent_all",
-        "_server",
         "_transport",
+        "_unsent",
         "_work",
         "_write_paused",
         "deadline_s",
+        "server",
     )
 
     def __init__(self, server: HttpServer) -> None:
-        self._server = server
+        self.server = server
         self._work = server.work
         self._limits = server.limits
-        self._clock = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._unsent: list[bytes] = []
         self._reply: HttpReply | None = None
         self._held = b""
         self._held_at = 0
@@ -73,12 +77,12 @@ class HttpConnection(asyncio.Protocol):
         if connected is not None and connected.family != getattr(socket, "AF_UNIX", None):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.deadline_s = self._clock() + self._limits.idle_s
-        if not self._server.enter(self):
+        if not self.server.enter(self):
             self._refuse(TOO_MANY_CONNECTIONS)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The connection is no more."""
-        self._server.leave(self)
+        self.server.leave(self)
         self._leaving = True
         self._uncount()
         reply, self._reply = self._reply, None
@@ -125,29 +129,24 @@ class HttpConnection(asyncio.Protocol):
 
     # -- called by the reply and the server ---------------------------------------------------------------------------
 
-    @property
-    def draining(self) -> bool:
-        """Whether the answer is to be this connection's last."""
-        return self._server.draining
-
-    @property
-    def common_lines(self) -> bytes:
-        """The header lines that every answer has."""
-        return self._server.date.lines
-
     def write(self, data: bytes) -> None:
-        """Send bytes to the client."""
-        self._transport.write(data)
+        """Send bytes before the loop's next turn: what is written in one turn leaves in one system call."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
 
     def abort(self) -> None:
         """Break the connection."""
+        self._flush()
         self._leaving = True
         self._transport.abort()
 
-    def answered(self, keep_alive: bool) -> None:
-        """The reply is complete: close, or go on to the next request."""
+    def finish(self, data: bytes, keep_alive: bool) -> None:
+        """Send the last bytes of an answer, and close or go on to the next request."""
+        self._unsent.append(data)
+        self._flush()
         self._reply = None
-        if not keep_alive or self._server.draining:
+        if not keep_alive or self.server.draining:
             self._close()
         elif not self._write_paused:
             self._next()
@@ -178,43 +177,46 @@ class HttpConnection(asyncio.Protocol):
 
     def _read(self, data: bytes, start: int) -> None:
         reader = self._reader
-        if not reader.begun:
-            self._read_since_s = self._clock()
+        fresh = not reader.begun
         stop = reader.feed(data, start)
-        if reader.body_bytes:
-            self._count(reader.body_bytes)
-        if reader.refusal is not None:
-            self._refuse(reader.refusal)
-        elif reader.request is not None:
-            self._held, self._held_at = (data, stop) if stop < len(data) else (b"", 0)
+        if reader.request is not None:
+            if stop < len(data):
+                self._held, self._held_at = data, stop
             self._begin(reader.request)
-        elif reader.in_body:
-            self._await_body()
+        elif reader.refusal is not None:
+            self._refuse(reader.refusal)
         elif reader.begun:
-            self.deadline_s = self._read_since_s + self._limits.header_s
+            self._await_rest(fresh)
 
     def _begin(self, request: Request) -> None:
-        self._reader.next_request()
+        self._work.body_bytes += len(request.body) - self._counted_bytes
         self._counted_bytes = 0  # from here on the work counts them
-        reply = self._reply = HttpReply(self, request)
+        self._reader.next_request()
         self.deadline_s = math.inf
+        reply = self._reply = HttpReply(self, request)
         place = self._work.begin(reply)
         if place == "none":
             self._refuse(OVERLOADED)
         elif place == "waiting":
             self.deadline_s = self._clock() + self._limits.waiting_s
 
-    def _await_body(self) -> None:
-        reader = self._reader
+    def _await_rest(self, fresh: bool) -> None:
+        """Part of a request has come: see that the rest comes in time, and that there is room for it."""
+        reader, limits = self._reader, self._limits
+        if fresh:
+            self._read_since_s = self._clock()
+        if not reader.in_body:
+            self.deadline_s = self._read_since_s + limits.header_s
+            return
+        self.deadline_s = self._read_since_s + limits.body_grace_s + reader.body_bytes / limits.body_bytes_per_s
+        self._work.body_bytes += reader.body_bytes - self._counted_bytes
+        self._counted_bytes = reader.body_bytes
         if self._work.full_of_bodies():
             self._refuse(OVERLOADED)
-            return
-        if reader.expects_continue:
+        elif reader.expects_continue:
             reader.expects_continue = False
             if not reader.body_bytes:
                 self.write(CONTINUE)
-        allowed_s = self._limits.body_grace_s + reader.body_bytes / self._limits.body_bytes_per_s
-        self.deadline_s = self._read_since_s + allowed_s
 
     def _next(self) -> None:
         """Wait for the next request, or read the one that has already come."""
@@ -234,14 +236,21 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer by ourselves; after that nothing on this connection is a request."""
         self._reply = None
-        body = self._server.error_body(refusal.status, refusal.message, refusal.code)
+        body = self.server.error_body(refusal.status, refusal.message, refusal.code)
         headers = [(b"content-type", b"application/json")]
         if refusal.status == 503:
             headers.append((b"retry-after", b"1"))
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.write(status_line(refusal.status) + self.common_lines + header_lines(headers) + framing + body)
+        self.write(status_line(refusal.status) + self.server.date.lines + header_lines(headers) + framing + body)
+        self._flush()
         self._uncount()
         self._linger()
+
+    def _flush(self) -> None:
+        unsent = self._unsent
+        if unsent:
+            self._unsent = []
+            self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -275,10 +284,6 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
         elif reply is not None and not reply.begun and reply.request.http_1_1:
             self.write(CONTINUE)
-
-    def _count(self, body_bytes: int) -> None:
-        self._work.body_bytes += body_bytes - self._counted_bytes
-        self._counted_bytes = body_bytes
 
     def _uncount(self) -> None:
         self._work.body_bytes -= self._counted_bytes

@@ -17,7 +17,7 @@ Framing = Literal["chunked", "close", "none"]
 
 
 class HttpReply:
-    """See `Reply`. One `transport.write` an answer, and one a piece.
+    """See `Reply`. A whole answer is one write, and so is what is sent of a stream in one turn of the loop.
 
     ``finished`` is true once the answer has ended or the client has gone.
     """
@@ -57,8 +57,7 @@ class HttpReply:
         head = self._head(status, headers, length)
         silent = self.request.method == "HEAD" or status in WITHOUT_BODY
         self.begun = self.finished = True
-        self._connection.write(head if silent else head + body)
-        self._connection.answered(self.keep_alive)
+        self._connection.finish(head if silent else head + body, self.keep_alive)
 
     def begin(self, status: int, headers: Headers) -> None:
         """Send the head of a stream."""
@@ -94,10 +93,10 @@ class HttpReply:
             raise RuntimeError("the answer has not begun")
         self.finished = True
         if self._framing == "chunked":
-            self._connection.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n")
-        elif self._framing == "close" and data:
-            self._connection.write(data)
-        self._connection.answered(self.keep_alive)
+            data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+        elif self._framing == "none":
+            data = b""
+        self._connection.finish(data, self.keep_alive)
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that the stream is not whole."""
@@ -124,11 +123,11 @@ class HttpReply:
             self.on_drained()
 
     def _head(self, status: int, headers: Headers, framing: bytes) -> bytes:
-        if self._connection.draining:
+        server = self._connection.server
+        if server.draining:
             self.keep_alive = False
         if not self.keep_alive:
             framing += b"connection: close\r\n"
         elif not self.request.http_1_1:
             framing += b"connection: keep-alive\r\n"
-        common = self._connection.common_lines
-        return b"%b%b%b%b\r\n" % (status_line(status), common, header_lines(headers), framing)
+        return b"%b%b%b%b\r\n" % (status_line(status), server.date.lines, header_lines(headers), framing)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from breakeven.gateway.http_connection import HttpConnection
 from breakeven.gateway.http_head import DateLine
@@ -14,7 +13,6 @@ from breakeven.gateway.limits import Limits
 from breakeven.gateway.refusal import ErrorBody, json_error
 from breakeven.gateway.work import Work
 
-SWEEP_S: Final = 0.5
 TURNED_AWAY: Final = 64
 """Connections beyond the limit that are told so; still more are cut off without a word."""
 TLS_HANDSHAKE_S: Final = 10.0
@@ -112,18 +110,8 @@ class HttpServer:
     async def _sweep(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(self.limits.sweep_s)
             self.date.refresh()
             now_s = clock()
             for connection in [connection for connection in self._connections if connection.deadline_s < now_s]:
                 connection.expire()
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run a program on uvloop, or on asyncio's own loop where there is none (Windows)."""
-    try:
-        import uvloop  # noqa: PLC0415
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)

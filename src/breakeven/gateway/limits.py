@@ -27,6 +27,7 @@ class Limits:
         stalled_s: A client that reads nothing of its answer is dropped.
         linger_s: After a refusal the rest of what the client sends is read and thrown away for so long: closing at
             once would reset the connection, and the client might never see the answer.
+        sweep_s: How often it is looked at who has gone over a time.
         write_buffer_bytes: Unsent bytes of an answer from which on ``on_full`` is called.
     """
 
@@ -46,4 +47,5 @@ class Limits:
     idle_s: float = 75.0
     stalled_s: float = 60.0
     linger_s: float = 2.0
+    sweep_s: float = 0.5
     write_buffer_bytes: int = 65_536

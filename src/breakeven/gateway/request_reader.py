@@ -1,8 +1,9 @@
-"""Bytes to requests, one at a time: llhttp reads, and what it would let pass that two servers may read differently is
-refused here.
+"""Bytes to requests, one at a time.
 
-llhttp never sees a byte beyond the request under way. So a pipelined request is not touched before its turn, and where
-one request ends does not depend on how the bytes were cut.
+llhttp reads heads and the framing of chunked bodies, and checks them; a body of known length is only counted. What
+llhttp lets pass and two servers may read differently is refused here. It never sees a byte beyond the request under
+way: a pipelined request is not touched before its turn, and where a request ends does not depend on how its bytes were
+cut.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from breakeven.gateway.http_request import Request
 from breakeven.gateway.limits import Limits
 from breakeven.gateway.refusal import Refusal, bad_request
 
-METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 SINGLE: Final = frozenset(
     {
         b"host",
@@ -33,6 +34,7 @@ SINGLE: Final = frozenset(
 
 HOST_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:[]%!$&'()*+;="
 CHUNK_LINE_BYTES: Final = 1024
+SMALL_PART_BYTES: Final = 4096
 HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -43,12 +45,16 @@ class RequestReader:
     """
 
     __slots__ = (
+        "_between_bytes",
+        "_body_left",
         "_chunk_left",
         "_chunk_line",
         "_field_count",
         "_head",
         "_head_read",
         "_headers",
+        "_in_trailers",
+        "_keep_alive",
         "_limits",
         "_method",
         "_parser",
@@ -56,56 +62,53 @@ class RequestReader:
         "_peer",
         "_repeated",
         "_target",
-        "_trailer_bytes",
         "_version",
         "_whole",
+        "begun",
         "body_bytes",
-        "body_left",
         "expects_continue",
         "in_body",
-        "keep_alive",
         "refusal",
         "request",
     )
 
+    # llhttp's other events are not of interest; where a name is missing, each new parser would fail to find it.
+    on_message_begin = on_url = on_status = on_chunk_header = on_chunk_complete = None
+
     def __init__(self, limits: Limits, peer: str) -> None:
         self._limits = limits
         self._peer = peer
-        self._parser = httptools.HttpRequestParser(self)
-        self.keep_alive = True
         self.next_request()
 
     def next_request(self) -> None:
         """Forget the request that was read."""
+        self._parser = httptools.HttpRequestParser(self)
         self.request: Request | None = None
         self.refusal: Refusal | None = None
+        self.begun = False  # part of a request has come
         self.in_body = False
         self.expects_continue = False
         self.body_bytes = 0
-        self.body_left = 0
+        self._body_left = 0
         self._head = b""
         self._headers: dict[bytes, bytes] = {}
         self._field_count = 0
         self._repeated = b""
         self._head_read = False
         self._whole = False
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | bytearray | memoryview] = []
         self._chunk_left = -1
         self._chunk_line = b""
-        self._trailer_bytes = -1
-
-    @property
-    def begun(self) -> bool:
-        """Whether part of a request has come."""
-        return self.in_body or self._head != b""
+        self._between_bytes = 0
+        self._in_trailers = False
 
     def feed(self, data: bytes, start: int = 0) -> int:
         """Take bytes from ``start`` on; give the position after the last that belongs to this request."""
         try:
             if not self.in_body:
                 start = self._feed_head(data, start)
-            while self.in_body and start < len(data) and self.refusal is None:
-                start = self._feed_body(data, start)
+            while self.in_body and start < len(data):
+                start = self._feed_counted(data, start) if self._chunk_left < 0 else self._feed_chunked(data, start)
         except httptools.HttpParserError as error:
             self._refuse_unreadable(str(error))
         return start
@@ -114,8 +117,7 @@ class RequestReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # An offer to speak another protocol may be ignored (RFC 9110 7.8); the parser would wait for that one.
-            self._parser = httptools.HttpRequestParser(self)
+            return  # the end of a message that offers another protocol, which may be ignored (RFC 9110 7.8)
 
     # -- head ---------------------------------------------------------------------------------------------------------
 
@@ -124,13 +126,16 @@ class RequestReader:
         if before:
             data, base, start = self._head + data[start:], start - before, 0
         else:
-            start, base = _skip_empty_lines(data, start), 0
+            if data[start] in b"\r\n":
+                start = _skip_empty_lines(data, start)
+            base = 0
         end = data.find(HEAD_END, start + max(0, before - 3))
         stop = len(data) if end < 0 else end + len(HEAD_END)
         too_long = stop - start > self._limits.header_bytes
         if too_long:
             stop = start + self._limits.header_bytes
         self._head = data[start:stop]
+        self.begun = stop > start
         self._parse(self._head[before:] if before else self._head)
         if self._head_read:
             self._open()
@@ -142,9 +147,9 @@ class RequestReader:
 
     def _refuse_unreadable(self, why: str) -> None:
         if self._head.startswith(b"PRI * HTTP/2"):
-            self.refusal = Refusal(505, "http_version", "HTTP/2 is not spoken here; use HTTP/1.1")
+            self._refuse(bad_request("HTTP/2 is not spoken here; use HTTP/1.1"))
         else:
-            self.refusal = bad_request(f"not a valid HTTP/1.1 request: {why}")
+            self._refuse(bad_request(f"not a valid HTTP/1.1 request: {why}"))
 
     def _refuse_long_head(self) -> None:
         line_bytes = self._head.find(b"\r\n")
@@ -160,19 +165,19 @@ class RequestReader:
             self.refusal = bad_request("a request line is METHOD TARGET VERSION, with one space between")
             return
         self._method, self._target, self._version = words
-        self.keep_alive = self._parser.should_keep_alive()
+        self._keep_alive = self._parser.should_keep_alive()
         self.refusal = self._line_refusal() or self._header_refusal() or self._body_refusal()
         if self.refusal is None:
-            self.in_body = not self._whole
-            if self._whole:
-                self._finish()
+            self.in_body = self._body_left > 0 or self._chunk_left == 0
+            if not self.in_body:
+                self._finish(b"")
 
     def _line_refusal(self) -> Refusal | None:
         version, target = self._version, self._target
         if version not in {b"HTTP/1.1", b"HTTP/1.0"}:
-            return Refusal(505, "http_version", "only HTTP/1.1 and HTTP/1.0 are spoken here")
+            return bad_request("only HTTP/1.1 and HTTP/1.0 are spoken here")
         if self._method not in METHODS:
-            return Refusal(501, "method_unknown", "the method is not known here")
+            return bad_request(f"the method is none of {', '.join(METHODS.values())}")
         if len(target) > self._limits.target_bytes:
             return Refusal(414, "target_too_long", f"a target has at most {self._limits.target_bytes} bytes")
         if not target.startswith(b"/") and (target != b"*" or self._method != b"OPTIONS"):
@@ -200,12 +205,12 @@ class RequestReader:
             if self._version == b"HTTP/1.0":
                 return bad_request("HTTP/1.0 has no Transfer-Encoding")
             if coding.lower() != b"chunked":
-                return Refusal(501, "transfer_encoding", "the only Transfer-Encoding known here is chunked")
+                return bad_request("the only Transfer-Encoding known here is chunked")
             self._chunk_left = 0
         length = headers.get(b"content-length")
         if length is not None:
-            self.body_left = int(length)
-            if self.body_left > self._limits.body_bytes:
+            self._body_left = int(length)
+            if self._body_left > self._limits.body_bytes:
                 return self._body_too_large()
         expectation = headers.get(b"expect")
         if expectation is not None and self._version == b"HTTP/1.1":
@@ -219,60 +224,66 @@ class RequestReader:
 
     # -- body ---------------------------------------------------------------------------------------------------------
 
-    def _feed_body(self, data: bytes, start: int) -> int:
-        if self._chunk_left < 0:
-            stop = min(len(data), start + self.body_left)
-            self.body_left -= stop - start
-            self._parse(memoryview(data)[start:stop])
-        elif self._chunk_left:
-            stop = min(len(data), start + self._chunk_left)
-            self._chunk_left -= stop - start
-            self._parse(memoryview(data)[start:stop])
-        else:
-            stop = self._feed_chunk_line(data, start)
-        if self.body_bytes > self._limits.body_bytes:
-            self.refusal = self._body_too_large()
-        elif self._whole:
-            self._finish()
+    def _feed_counted(self, data: bytes, start: int) -> int:
+        stop = min(len(data), start + self._body_left)
+        self._body_left -= stop - start
+        if not self._body_left and not self._parts:
+            self._finish(data[start:stop])
+            return stop
+        self.on_body(memoryview(data)[start:stop])
+        if not self._body_left:
+            self._finish(b"".join(self._parts))
+        return stop
+
+    def _feed_chunked(self, data: bytes, start: int) -> int:
+        if not self._chunk_left:
+            return self._feed_chunk_line(data, start)
+        stop = min(len(data), start + self._chunk_left)
+        self._chunk_left -= stop - start
+        self._parse(memoryview(data)[start:stop])
         return stop
 
     def _feed_chunk_line(self, data: bytes, start: int) -> int:
         """A line between chunks. llhttp has checked it before its number is believed here."""
         stop = data.find(b"\n", start) + 1 or len(data)
-        line = self._chunk_line = self._chunk_line + data[start:stop]
-        self._parse(memoryview(data)[start:stop])
-        if self._trailer_bytes >= 0:
-            self._trailer_bytes += stop - start
-        longest = CHUNK_LINE_BYTES if self._trailer_bytes < 0 else self._limits.header_bytes
-        if len(line) > longest or self._trailer_bytes > self._limits.header_bytes:
-            self.refusal = bad_request("the lines between the chunks of the body are too long")
+        line = data[start:stop]
+        self._chunk_line += line
+        self._between_bytes += len(line)
+        self._parse(line)
+        if self._whole:
+            self._finish(b"".join(self._parts))
+        elif self._between_bytes > (self._limits.header_bytes if self._in_trailers else CHUNK_LINE_BYTES):
+            self._refuse(bad_request("the lines between the chunks of the body are too long"))
         elif line.endswith(b"\n"):
+            if not self._in_trailers:
+                self._begin_chunk(int(self._chunk_line.partition(b";")[0], 16))
             self._chunk_line = b""
-            if self._trailer_bytes < 0:
-                self._begin_chunk(int(line.partition(b";")[0], 16))
         return stop
 
     def _begin_chunk(self, chunk_bytes: int) -> None:
+        self._between_bytes = 0
         if chunk_bytes == 0:
-            self._trailer_bytes = 0
+            self._in_trailers = True
         elif self.body_bytes + chunk_bytes > self._limits.body_bytes:
-            self.refusal = self._body_too_large()
+            self._refuse(self._body_too_large())
         else:
             self._chunk_left = chunk_bytes + len(b"\r\n")
 
-    def _finish(self) -> None:
-        parts = self._parts
+    def _refuse(self, refusal: Refusal) -> None:
+        self.in_body = False
+        self.refusal = refusal
+
+    def _finish(self, body: bytes) -> None:
         path, _, query = self._target.decode("ascii").partition("?")
         self.in_body = False
-        self._head = b""
         self.request = Request(
-            self._method.decode("ascii"),
+            METHODS[self._method],
             path,
             query,
             self._headers,
-            parts[0] if len(parts) == 1 else b"".join(parts),
+            body,
             self._peer,
-            self.keep_alive,
+            self._keep_alive,
             self._version == b"HTTP/1.1",
         )
 
@@ -297,10 +308,16 @@ class RequestReader:
         """The head is whole."""
         self._head_read = True
 
-    def on_body(self, part: bytes) -> None:
-        """A part of the body has come."""
+    def on_body(self, part: bytes | memoryview) -> None:
+        """A part of the body has come. Large ones are copied once, when it is whole; small ones gather."""
         self.body_bytes += len(part)
-        self._parts.append(part)
+        last = self._parts[-1] if self._parts else None
+        if len(part) >= SMALL_PART_BYTES:
+            self._parts.append(part)
+        elif isinstance(last, bytearray):
+            last += part
+        else:
+            self._parts.append(bytearray(part))
 
     def on_message_complete(self) -> None:
         """The request is whole."""

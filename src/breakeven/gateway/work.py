@@ -28,7 +28,7 @@ class Work:
         self._limits = limits
         self._error_body = error_body
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[HttpReply, asyncio.Task[None]] = {}
         self._waiting: deque[HttpReply] = deque()
         self.body_bytes = 0
 
@@ -63,13 +63,11 @@ class Work:
 
     def cancel(self) -> None:
         """Cancel what is in work."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
     def _start(self, reply: HttpReply) -> None:
-        task = self._loop.create_task(self._run(reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        self._tasks[reply] = self._loop.create_task(self._run(reply))
 
     async def _run(self, reply: HttpReply) -> None:
         try:
@@ -77,20 +75,20 @@ class Work:
         except Exception:
             LOG.exception("a handler failed on %s %s", reply.request.method, reply.request.path)
         finally:
-            self.body_bytes -= len(reply.request.body)
+            self._done(reply)
+
+    def _done(self, reply: HttpReply) -> None:
+        if not reply.finished:
             self._close(reply)
+        self.body_bytes -= len(reply.request.body)
+        self._tasks.pop(reply, None)
+        while self._waiting and len(self._tasks) < self._limits.in_work:
+            self._start(self._waiting.popleft())
 
     def _close(self, reply: HttpReply) -> None:
-        """A handler has returned: see to it that the client is not left waiting."""
-        if reply.finished:
-            return
+        """A handler has returned without an answer: see to it that the client is not left waiting."""
         if reply.begun:
             reply.abort()
         else:
             reply.keep_alive = False
             reply.whole(BROKEN.status, JSON_HEADERS, self._error_body(BROKEN.status, BROKEN.message, BROKEN.code))
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        while self._waiting and len(self._tasks) < self._limits.in_work:
-            self._start(self._waiting.popleft())
