@@ -11,7 +11,7 @@ import msgspec
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams import error_bodies
-from breakeven.upstreams.attachments import attachments_of
+from breakeven.upstreams.attachments import message_attachments
 from breakeven.upstreams.event_stream import EventRelay, Verdict, event_data
 from breakeven.upstreams.openai_chat import answer_of
 from breakeven.upstreams.question_fields import (
@@ -68,7 +68,7 @@ class MessagesEndpoint:
             stream=flag_field(fields, "stream"),
             max_output_tokens=count_field(fields, "max_tokens", least=0),
             choices=1,
-            attachments=attachments_of(messages).parts,
+            attachments=message_attachments(messages).parts,
             unseen_input=bool(server_tool) or any(name in fields for name in _UNSEEN),
             processing="fast" if "speed" in fields and text_field(fields, "speed") == "fast" else None,
             extras=tuple(_extras(fields, tools)),

@@ -38,7 +38,7 @@ class EventRelay:
 
     marks: ClassVar[tuple[bytes, ...]]
 
-    __slots__ = ("_events", "_held", "_with_returns", "ended", "ending", "failure", "head", "passed_bytes")
+    __slots__ = ("_events", "_head", "_held", "_with_returns", "ended", "ending", "failure", "passed_bytes")
 
     def __init__(self) -> None:
         self.ended = False
@@ -46,7 +46,7 @@ class EventRelay:
         self.failure: str | None = None
         self.passed_bytes = 0
         self._events = 0
-        self.head = b""
+        self._head = b""
         self._held = bytearray()
         self._with_returns = False
 
@@ -58,9 +58,10 @@ class EventRelay:
         whole = data if not self._held and data.endswith(b"\n\n") else self._whole_events(data)
         if not whole:
             return b""
-        if not self.head:
-            self.head = whole
-        self._events += whole.count(b"data:")
+        events = whole.count(b"data:")
+        if events and not self._events:
+            self._head = whole
+        self._events += events
         self.passed_bytes += len(whole)
         for mark in self.marks:
             if whole.rfind(mark) >= 0:
@@ -92,6 +93,10 @@ class EventRelay:
         """About how many output tokens were delivered: events, or a quarter of the bytes within their envelopes."""
         text_bytes = self.passed_bytes - self._events * self.envelope_bytes()
         return max(self._events, text_bytes // 4)
+
+    def first_event(self) -> bytes:
+        """The first event with data that passed; empty before it."""
+        return next((event for event in split_events(self._head) if event_data(event)), b"")
 
     def look(self, event: bytes) -> Verdict:
         """Read an event that carries a mark.

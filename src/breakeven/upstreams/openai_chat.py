@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams import error_bodies
-from breakeven.upstreams.attachments import attachments_of
-from breakeven.upstreams.event_stream import DONE, EventRelay, Verdict, event_data, split_events
+from breakeven.upstreams.attachments import message_attachments
+from breakeven.upstreams.event_stream import DONE, EventRelay, Verdict, event_data
 from breakeven.upstreams.question_fields import (
     count_field,
     flag_field,
@@ -62,7 +62,7 @@ class ChatEndpoint(OpenAIErrors):
         """
         fields = read_fields(body)
         messages = require_field(fields, "messages", b"[", "an array of messages")
-        attached = attachments_of(messages)
+        attached = message_attachments(messages)
         return Question(
             operation=self.operation,
             body=body,
@@ -151,14 +151,14 @@ class ChatStream(EventRelay):
         told = chat_reported(self._told) if self._told is not None else NOTHING_REPORTED
         if told.processing is not None:
             return told
-        first = _ANSWER.read(event_data(next(split_events(self.head), b"")))
+        first = _ANSWER.read(event_data(self.first_event()))
         processing = processing_of(first.service_tier) if first is not None else None
         return Reported(usage=told.usage, processing=processing, extras=told.extras)
 
     def envelope_bytes(self) -> int:
         """The first event without the text in it."""
-        first_event = next(split_events(self.head), b"")
-        return len(first_event) - sum(map(len, _texts(_first_chunk(self.head))))
+        first = self.first_event()
+        return len(first) - sum(map(len, _texts(event_data(first))))
 
 
 def answer_of(body: bytes, reported: Reported) -> Answer:
@@ -182,8 +182,11 @@ def output_limit_of(fields: Fields, *names: str) -> int | None:
     Raises:
         InputError: one is no whole number, or less than zero.
     """
-    limits = [count_field(fields, name, least=0) for name in names if name in fields]
-    return max((limit for limit in limits if limit is not None), default=None)
+    most = None
+    for name in names:
+        limit = count_field(fields, name, least=0)
+        most = limit if most is None or (limit is not None and limit > most) else most
+    return most
 
 
 def limit_field_of(model: str) -> str:
@@ -209,16 +212,10 @@ def _extras(fields: Fields, sounds: int) -> Iterator[ExtraKind]:
         yield "web_searches"
 
 
-def _first_chunk(head: bytes) -> Any:
-    try:
-        return msgspec.json.decode(event_data(next(split_events(head), b"")))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _texts(value: Any) -> Iterator[str]:
+def _texts(data: bytes) -> Iterator[str]:
     """The texts of a chunk's choices: what their ``delta`` or ``text`` says, without the role."""
-    choices = value.get("choices") if isinstance(value, dict) else None
+    chunk = _ANSWER.read(data)
+    choices = None if chunk is None else msgspec.json.decode(chunk.choices)
     for choice in choices if isinstance(choices, list) else ():
         delta = choice.get("delta", choice) if isinstance(choice, dict) else {}
         for name in ("content", "text", "reasoning_content", "reasoning"):

@@ -101,10 +101,10 @@ def count_field(fields: Fields, name: str, *, least: int, most: int = MOST_OUTPU
     try:
         value = _NUMBER.decode(raw)
     except msgspec.DecodeError:
-        value = -1.5
+        value = 0.5
     if value is None:
         return None
-    if value != int(value) or not least <= value <= most:
+    if not least <= value <= most or value != int(value):
         raise InputError(f"{name} must be a whole number from {least} to {most}")
     return int(value)
 
@@ -161,7 +161,8 @@ def write_fields(fields: Mapping[str, Raw | bytes]) -> bytes:
     parts: list[bytes | Raw] = []
     for name, raw in fields.items():
         parts += (b"," if parts else b"{", _key(name), raw)
-    return b"".join(parts) + b"}" if parts else b"{}"
+    parts.append(b"}" if parts else b"{}")
+    return b"".join(parts)
 
 
 def _is_read_whole(body: bytes, fields: Fields) -> bool:

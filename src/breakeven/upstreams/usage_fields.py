@@ -229,10 +229,12 @@ def _field(hint: Any, value: object) -> object:
     if hint is Raw:
         return Raw(msgspec.json.encode(value))
     of = get_args(hint)[0]
-    if isinstance(of, type) and issubclass(of, Struct):
-        return _leniently(of, value)
     if of is str:
         return value if isinstance(value, str) else None
+    return _count(value) if of is int else _leniently(of, value)
+
+
+def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not isfinite(value):

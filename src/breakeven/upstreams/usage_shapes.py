@@ -8,8 +8,8 @@ and under which name. Counts that contradict each other are read the way that co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from breakeven.catalog.usage import Usage
 from breakeven.upstreams.usage_fields import (
@@ -31,8 +31,7 @@ _NO_INPUT: Final = ChatInput()
 _NO_OUTPUT: Final = ChatOutput()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class Reported(NamedTuple):
     """What an upstream said of one answer; ``usage`` is None where it stated no tokens."""
 
     usage: Usage | None = None

@@ -2,16 +2,16 @@
 
 An `Endpoint` is what a client calls (``/v1/chat/completions``). A `Codec` says how a question of that endpoint is put
 to an upstream, which may speak another wire, and how its answer becomes one of the endpoint again. Bodies stay bytes:
-only the top level of a question is taken apart, and of an answer only what says its usage.
+only the top level of a question is taken apart, and of an answer only what says its usage. What is made once a request
+is a msgspec struct, a tenth of the cost of a frozen dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.policy.decision import Operation
@@ -32,8 +32,7 @@ class Extra(NamedTuple):
     quantity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True, gc=False):
     """What the gateway needs to know of a request's body.
 
     ``max_output_tokens`` is the client's own limit, None without one; ``choices`` how many answers it asks for
@@ -63,8 +62,7 @@ class Question:
         return len(self.body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """A whole answer as the client gets it, and its usage; None where the upstream stated none.
 
     ``processing`` is how the upstream says that it processed the request (``standard``, ``batch``, ``flex``,
