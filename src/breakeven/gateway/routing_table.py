@@ -12,7 +12,7 @@ from breakeven.gateway.price_lookup import price_lookup, provider_of
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.target import Route, Target
-from breakeven.upstreams.echo import echo_input_tokens
+from breakeven.upstreams.echo_prompt import echo_usage
 from breakeven.upstreams.upstream import Upstream
 
 
@@ -100,6 +100,6 @@ class RoutingTable:
             prices=TargetPrices(price_lookup(upstream, model, self._prices)),
             max_output_tokens=stated.max_output_tokens or upstream.max_output_tokens,
             bytes_per_input_token=upstream.bytes_per_input_token,
-            input_tokens=echo_input_tokens if upstream.wire == "echo" else None,
+            exact_usage=echo_usage if upstream.wire == "echo" else None,
             weight=stated.weight,
         )

@@ -1,15 +1,17 @@
 """The journal beside the ledger: what is acknowledged is in it first, so that no crash and no full disk loses it.
 
 Records are appended to segments, files whose room is taken from the disk before it is promised to a request. A record
-is written with ``pwrite``: once that returns, killing the process loses nothing. `Journal.sync` makes it safe from
-power loss, too. Segments are freed oldest first, when all they say is in SQLite, so a hold's record never outlives
-the record that frees it.
+is copied into the file's mapped pages: those are the kernel's, so killing the process loses nothing that was copied.
+(A write call is as safe, but it gives the interpreter's lock away, and the commit's thread takes it.) `Journal.sync`
+makes records safe from power loss, too. Segments are freed oldest first, when all they say is in SQLite, so a hold's
+record never outlives the record that frees it.
 
 One thread (the event loop) appends; another syncs, keeps a spare and frees.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from collections import deque
@@ -30,7 +32,17 @@ _NUMBER: Final = re.compile(r"\.journal\.(\d{8})$")
 class Segment:
     """One file of the journal, its room taken from the disk when it is made."""
 
-    __slots__ = ("descriptor", "first_sequence", "last_sequence", "live", "path", "position", "size_bytes", "synced")
+    __slots__ = (
+        "_pages",
+        "descriptor",
+        "first_sequence",
+        "last_sequence",
+        "live",
+        "path",
+        "position",
+        "size_bytes",
+        "synced",
+    )
 
     def __init__(self, path: Path, size_bytes: int) -> None:
         self.path = path
@@ -43,10 +55,12 @@ class Segment:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _take_room(self.descriptor, size_bytes)
-            os.pwrite(self.descriptor, MAGIC, 0)
+            self._pages = mmap.mmap(self.descriptor, size_bytes)
         except OSError:
-            self.remove()
+            os.close(self.descriptor)
+            path.unlink(missing_ok=True)
             raise
+        self._pages[: len(MAGIC)] = MAGIC
 
     @property
     def free_bytes(self) -> int:
@@ -54,20 +68,21 @@ class Segment:
         return max(0, self.size_bytes - LARGEST_BYTES - self.position)
 
     def write(self, data: bytes, sequence: int) -> None:
-        """Append one framed record.
-
-        Raises:
-            OSError: the disk failed; nothing was appended.
-        """
-        if os.pwrite(self.descriptor, data, self.position) != len(data):
-            raise OSError("a record was written in part")
-        self.position += len(data)
+        """Append one framed record."""
+        end = self.position + len(data)
+        self._pages[self.position : end] = data
+        self.position = end
         self.first_sequence = self.first_sequence or sequence
         self.last_sequence = sequence
 
+    def close(self) -> None:
+        """Let the file go."""
+        self._pages.close()
+        os.close(self.descriptor)
+
     def remove(self) -> None:
         """Close and delete the file."""
-        os.close(self.descriptor)
+        self.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -120,7 +135,7 @@ class Journal:
         """Write a record; the segment that it is in. Its number is `Segment.last_sequence`.
 
         Raises:
-            Unavailable: the record is too long, there is no room, or the disk failed.
+            Unavailable: the record is too long, or there is no room.
         """
         data = framed(record, self.next_sequence)
         if len(data) > LARGEST_BYTES:
@@ -131,10 +146,7 @@ class Journal:
             )
         if not self.current.free_bytes:
             self._roll()
-        try:
-            self.current.write(data, self.next_sequence)
-        except OSError as error:
-            raise _no_room(self._ledger, error) from error
+        self.current.write(data, self.next_sequence)
         self.next_sequence += 1
         return self.current
 
@@ -190,7 +202,7 @@ class Journal:
             if delete or segment in self._spares:
                 segment.remove()
             else:
-                os.close(segment.descriptor)
+                segment.close()
 
     def _roll(self) -> None:
         if not self._spares:

@@ -13,7 +13,7 @@ from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.balance import Deployment, choose
 from breakeven.policy.breaker import Breaker, BreakerRule
 from breakeven.policy.retry import Outcome, RetryRule, retry_wait_s
-from breakeven.upstreams.rate_headers import read_headroom
+from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
 
 _BYTES_PER_TOKEN: Final = 4
@@ -62,9 +62,10 @@ class Deployments:
         """An attempt has ended: count it for or against its deployment, and read what that has left."""
         state, now_s, relay = self._state(attempt.target), monotonic(), attempt.relay
         state.ended()
-        headroom = read_headroom(relay.headers, datetime.now(UTC))
-        if headroom is not None:
-            state.observed(headroom, now_s)
+        if says_headroom(relay.headers):
+            headroom = read_headroom(relay.headers, datetime.now(UTC))
+            if headroom is not None:
+                state.observed(headroom, now_s)
         failure = relay.failure
         if failure is None or failure.failure not in _NOT_ITS_FAULT:
             failed = relay.status >= 500 or attempt.consumed.outcome in ("failed", "timeout")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter, time_ns
 
-from breakeven.errors import InputError
+from breakeven.errors import InputError, UnknownName
 from breakeven.ledger.ledger_store import Hold
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
@@ -87,7 +87,7 @@ class RequestLife:
         codec = codec_of(self._question.operation, target.upstream.wire)
         if codec is None:
             raise no_codec(self._question, target)
-        scopes = self._call.key.scopes(target.model, self._call.tags)
+        scopes = self._shared.scopes(self._call, target.model)
         at_ns, hold = await self._hold(target, scopes, number)
         if self._reply.gone:
             await self._shared.ledger.release(hold)
@@ -144,7 +144,13 @@ class RequestLife:
         processing = question.processing or "standard"
         try:
             window = target.prices.paid_card(at_ns, processing).context_window_tokens
-            bound = target.prices.cost(bound_usage(question, target, window), at_ns, processing).effective_nano_usd
+            usage = bound_usage(question, target, window)
+        except UnknownName as error:
+            raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
+        except InputError as error:
+            raise Refusal(400, "invalid_request", error.message) from error
+        try:
+            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
         except InputError as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request

@@ -49,7 +49,13 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
 
 
 def bound_usage(question: Question, target: Target, context_window_tokens: int | None) -> Usage:
-    """The most that a question can use, all of its input written to a prompt cache where it may be."""
+    """The most that a question can use, all of its input written to a prompt cache where it may be.
+
+    Raises:
+        InputError: the upstream will not be able to read the question.
+    """
+    if target.exact_usage is not None:
+        return target.exact_usage(question, target.max_output_tokens)
     input_tokens = target.bound_input_tokens(question, context_window_tokens)
     written = input_tokens if target.upstream.wire == "anthropic" and b'"cache_control"' in question.body else 0
     for_an_hour = written and b'"1h"' in question.body

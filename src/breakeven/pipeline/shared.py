@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from breakeven.ledger.ledger_store import LedgerStore
 from breakeven.pipeline.call import Call
@@ -13,8 +14,12 @@ from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.target import Candidate, Route
 from breakeven.policy.budget import Admission
 from breakeven.policy.retry import RetryRule
+from breakeven.policy.scope import Scope
 from breakeven.policy.virtual_key import VirtualKey
 from breakeven.upstreams.wire import Question
+
+_MOST_SCOPES: Final = 20_000
+"""Sets of scopes that are remembered; clients may send any tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,17 @@ class Shared:
         self.routes = routes
         self.settings = settings
         self.deployments = Deployments(settings.retry_within_s, RetryRule(most_attempts=settings.most_attempts))
+        self._scopes: dict[tuple[str, str, tuple[str, ...]], tuple[Scope, ...]] = {}
+
+    def scopes(self, call: Call, model: str) -> tuple[Scope, ...]:
+        """Every scope that a request counts under; the same object for the same key, model and tags."""
+        wanted = call.key.key_id, model, call.tags
+        found = self._scopes.get(wanted)
+        if found is None:
+            if len(self._scopes) >= _MOST_SCOPES:
+                self._scopes.clear()
+            found = self._scopes[wanted] = call.key.scopes(model, call.tags)
+        return found
 
     def allowed_route(self, question: Question, key: VirtualKey) -> Route:
         """The route of the model that is asked for.

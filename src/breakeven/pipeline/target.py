@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
@@ -20,8 +21,8 @@ class Target:
     """A deployment: an upstream, the model's name there, and its prices.
 
     ``provider`` is who is paid. ``max_output_tokens`` limits answers of which the client stated no limit, so that the
-    worst case is known. ``input_tokens`` counts a question exactly, where the upstream's own count is known; otherwise
-    `bound_input_tokens` bounds it.
+    worst case is known. ``exact_usage`` says what a question will use, where that is known before; otherwise it is
+    bounded.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Target:
     max_output_tokens: int = 16_384
     bytes_per_input_token: float = 1.0
     tokens_per_attachment: int = 20_000
-    input_tokens: Callable[[Question], int] | None = None
+    exact_usage: Callable[[Question, int], Usage] | None = None
     weight: float = 1.0
 
     def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
@@ -43,8 +44,6 @@ class Target:
         operator's statement that the texts are tamer. No input is longer than the model's context window, which alone
         bounds one that the provider adds to from what it keeps itself.
         """
-        if self.input_tokens is not None:
-            return self.input_tokens(question)
         window = context_window_tokens or _WINDOW_TOKENS
         if question.unseen_input:
             return window
