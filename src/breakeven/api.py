@@ -23,6 +23,7 @@ from breakeven.options.gpu_grid import gpu_grid
 from breakeven.options.hosted_api import HostedApis
 from breakeven.options.option import Candidates
 from breakeven.options.provisioned import ProvisionedApis
+from breakeven.options.replay_sizing import fleet_sizer
 from breakeven.options.selection import Selection, select
 from breakeven.options.traffic import sizing_assumptions
 from breakeven.plan.compare import compare
@@ -115,7 +116,14 @@ def replayed(
     if "gpu" not in selection.kinds or selection.open_models == ():
         raise no_fleet("no fleet of GPUs is among the candidates")
     grid = gpu_grid(answer.workload, billing="hour", models=selection.open_models, corrections=corrections)
-    found = replay_leading_fleet(answer.workload, grid, loaded, named=selection.named, corrections=corrections)
+    found = replay_leading_fleet(
+        answer.workload,
+        grid,
+        loaded,
+        named=selection.named,
+        corrections=corrections,
+        sizes=answer.fleet_sizes,
+    )
     return replace(answer, replay=found, assumptions=(*answer.assumptions, *found.assumptions))
 
 
@@ -253,6 +261,7 @@ def _tables(
     if "api" in selection.kinds and contracts:
         tables.append(ProvisionedApis(workload, contracts, named=selection.named))
     if "gpu" in selection.kinds and selection.open_models != ():
+        sizer = fleet_sizer(workload, corrections)
         tables += [
             GpuFleets.of(
                 workload,
@@ -260,6 +269,7 @@ def _tables(
                 models=selection.open_models,
                 named=selection.named,
                 corrections=corrections,
+                sizer=sizer,
             )
             for billing in ("hour", "second")
         ]

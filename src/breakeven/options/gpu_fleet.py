@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -19,14 +20,18 @@ from breakeven.options.gpu_grid import GpuGrid, Purchase, gpu_grid
 from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
 from breakeven.options.staff import staff_line, staff_usd_per_month
+from breakeven.options.replay_sizing import FleetSizer, Sized
+from breakeven.options.sized_capacity import sized_capacities
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
-from breakeven.serving.corrections import Corrections, measured_text
+from breakeven.serving.corrections import Corrections, Deployment, measured_text
 from breakeven.workload.workload import Workload
 
 CONTROL = "you, rented hardware"
 
 COMMITMENT_MONTHS = {"on_demand": 0, "spot": 0, "reserved_1y": 12, "reserved_3y": 36}
+
+MISSED_IN_REPLAY = "the trace's busiest requests, replayed, miss the latency requirement on any number of replicas"
 
 _HOUR_OF_EVERY_DAY = units.DAYS_PER_MONTH
 """Hours a month of an instance that is up for one hour of every day."""
@@ -41,11 +46,24 @@ class GpuFleets(RefusingTable):
 
     kind: Literal["gpu"] = "gpu"
 
-    def __init__(self, workload: Workload, grid: GpuGrid, *, billing: str, named: bool = False) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        grid: GpuGrid,
+        *,
+        billing: str,
+        named: bool = False,
+        sizer: FleetSizer | None = None,
+        sizes: Mapping[Deployment, Sized] | None = None,
+    ) -> None:
+        """Take the candidates of a grid; ``sizer`` sizes some by replay later, and ``sizes`` are known already."""
         self._workload = workload
         self._grid = grid
+        self.billing = billing
         self._by_hour_up = billing == "second"
         self._named = named
+        self._sizer = sizer
+        self.sizes: Mapping[Deployment, Sized] = sizes or {}
 
     @classmethod
     def of(
@@ -56,10 +74,11 @@ class GpuFleets(RefusingTable):
         models: tuple[OpenModel, ...] | None = None,
         named: bool = False,
         corrections: Corrections | None = None,
+        sizer: FleetSizer | None = None,
     ) -> GpuFleets:
         """The candidates over the catalogue's offers, for these models or all of them."""
         grid = gpu_grid(workload, billing=billing, models=models, corrections=corrections)
-        return cls(workload, grid, billing=billing, named=named)
+        return cls(workload, grid, billing=billing, named=named, sizer=sizer)
 
     @property
     def group(self) -> Ints:
@@ -82,10 +101,56 @@ class GpuFleets(RefusingTable):
         rates: Floats = replica_rates[self._grid.replica] * self._grid.replicas_per_instance
         return rates
 
+    def unsized(self, rows: Sequence[int], *, carrying: bool = False) -> list[int]:
+        """Those of the rows that a replay could still size: a deployment on its first row.
+
+        ``carrying``: also those of which it is not known what a replica of a larger fleet carries.
+        """
+        if self._sizer is None or self._sizer.is_spent:
+            return []
+        first: dict[int, int] = {}
+        for row in rows:
+            replica = int(self._grid.replica[row])
+            sized = self.sizes.get(self._grid.deployment(replica))
+            if sized is None or (carrying and sized.requests_per_s is None and sized.replicas):
+                first.setdefault(replica, row)
+        return list(first.values())
+
+    def replayed(self, rows: Sequence[int], *, carrying: bool = False) -> GpuFleets:
+        """The same candidates, with the deployments of these rows sized by replay, until the sizer is spent."""
+        sizer, sizes = self._sizer, dict(self.sizes)
+        for row in rows:
+            if sizer is not None and not sizer.is_spent:
+                replica = int(self._grid.replica[row])
+                name, deployed = self._grid.deployment(replica), sizer.deployed(self._grid, replica)
+                sized = sizes.get(name) or sizer.size(deployed)
+                if carrying and sized.replicas and sized.requests_per_s is None:
+                    sized = sizer.carry(deployed, sized)
+                sizes[name] = sized
+        return GpuFleets(self._workload, self._grid, billing=self.billing, named=self._named, sizer=sizer, sizes=sizes)
+
+    @property
+    def sizes_by_replay(self) -> bool:
+        """Whether there are recorded arrivals to size fleets by."""
+        return self._sizer is not None
+
+    @cached_property
+    def _sized_replicas(self) -> dict[int, Sized]:
+        found = {self._grid.replica_of(name): sized for name, sized in self.sizes.items()}
+        return {replica: sized for replica, sized in found.items() if replica is not None}
+
+    def _sized(self, row: int) -> Sized | None:
+        return self._sized_replicas.get(int(self._grid.replica[row]))
+
     @cached_property
     def _unit_requests_per_day(self) -> Ints:
         size = traffic.hourly_capacities if self._by_hour_up else _one_capacity
-        return size(self._instance_requests_per_s, self._workload)
+        capacities, held = size(self._instance_requests_per_s, self._workload), self._grid.replicas_per_instance
+        for replica, sized in self._sized_replicas.items():
+            rows = np.flatnonzero((self._grid.replica == replica) & (capacities.min(axis=1) >= 1))
+            if sized.replicas and len(rows):
+                capacities[rows] = sized_capacities(capacities[rows], held[rows], sized, self._workload)
+        return capacities
 
     @property
     def _hours_per_unit(self) -> Fraction:
@@ -146,6 +211,8 @@ class GpuFleets(RefusingTable):
         refusals.refuse(
             too_small, "one instance cannot carry one request a day within the latency requirement", priced=False
         )
+        missing = [replica for replica, sized in self._sized_replicas.items() if not sized.replicas]
+        refusals.refuse(np.isin(grid.replica, missing), MISSED_IN_REPLAY, priced=False)
         return refusals
 
     def label(self, row: int) -> str:
@@ -189,14 +256,19 @@ class GpuFleets(RefusingTable):
         replica, _ = self._at(row)
         capacity, model = self._grid.capacity, self._grid.models[self._grid.replica_model[replica]]
         slo = self._workload.requirements.slo
+        sized = self._sized(row)
+        ttft_s, tpot_s = capacity.ttft_s[replica], capacity.tpot_s[replica]
+        load = "at the planned load"
+        if sized is not None:
+            ttft_s, tpot_s, load = sized.ttft_s, sized.tpot_s, f"of {sized.requests:,} replayed requests"
         return Option(
             kind="gpu",
             label=self.label(row),
             statement=CostStatement(lines=self._lines(row)),
             curve=self.curve(row),
-            ttft_s=float(capacity.ttft_s[replica]),
-            tpot_s=float(capacity.tpot_s[replica]),
-            latency_note=f"{measured_text(capacity, replica)}, p{slo.percentile:g} at the planned load",
+            ttft_s=float(ttft_s),
+            tpot_s=float(tpot_s),
+            latency_note=f"{measured_text(capacity, replica)}, p{slo.percentile:g} {load}",
             quality=model_quality(model.name),
             control=CONTROL,
             note=self._sizing(row),
@@ -249,7 +321,7 @@ class GpuFleets(RefusingTable):
                 unit="instance-hour",
                 usd_per_unit=purchase.terms.usd_per_h,
                 basis=purchase.terms.basis,
-                source=f"{purchase.terms.option}: {purchase.terms.source}",
+                source=f"{purchase.terms.option}: {purchase.terms.source}; {self._sized_by(row)}",
             )
             for label, part in parts
         )
@@ -263,12 +335,21 @@ class GpuFleets(RefusingTable):
         bought = curve.units(workload.requests_per_day)
         what = "worker-hours a day" if self._by_hour_up else "instances"
         low, high = capacity.low_factor, capacity.high_factor
+        sized = self._sized(row)
+        planned = f", planned at {workload.costs.peak_load_frac:.0%}" if sized is None else ""
+        needed = "" if sized is None else f"replicas needed: {sized.replicas:,}; "
         return (
-            f"busiest minute {workload.peak_requests_per_s:.3g} requests/s; a replica sustains "
+            f"{self._sized_by(row)}; busiest minute {workload.peak_requests_per_s:.3g} requests/s; a replica sustains "
             f"{capacity.requests_per_s:.3g} requests/s, {capacity.max_concurrent_requests} at once, within the latency "
-            f"requirement (80% of measured runs within x{low:.2g} to x{high:.2g}), planned at "
-            f"{workload.costs.peak_load_frac:.0%}; {held} to an instance; {bought} {what}"
+            f"requirement (80% of measured runs within x{low:.2g} to x{high:.2g}) under Poisson arrivals{planned}; "
+            f"{needed}{held} to an instance; {bought} {what}"
         )
+
+    def _sized_by(self, row: int) -> str:
+        sized = self._sized(row)
+        if sized is None:
+            return "sized by formula"
+        return f"sized by replay of {sized.requests:,} requests"
 
 
 def _one_capacity(requests_per_s: Floats, workload: Workload) -> Ints:

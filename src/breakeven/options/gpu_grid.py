@@ -13,7 +13,7 @@ from breakeven.catalog.open_models import OpenModel, open_models
 from breakeven.catalog.precisions import Precision, gpu_precisions
 from breakeven.options.curve import Ints
 from breakeven.serving.capacity import CapacityColumns, RequestShape, replica_capacity
-from breakeven.serving.corrections import Corrections
+from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.workload.workload import Workload
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
@@ -37,8 +37,10 @@ class GpuGrid:
 
     models: tuple[OpenModel, ...]
     precisions: tuple[Precision, ...]
+    accelerators: tuple[Accelerator, ...]
     purchases: tuple[Purchase, ...]
     replica_model: Ints
+    replica_accelerator: Ints
     replica_precision: Ints
     replica_tensor_parallel: Ints
     capacity: CapacityColumns
@@ -54,6 +56,32 @@ class GpuGrid:
         accelerators = np.array([purchase.offer.accelerators_per_instance for purchase in self.purchases])
         counts: Ints = accelerators[self.purchase] // self.replica_tensor_parallel[self.replica]
         return counts
+
+    def deployment(self, replica: int) -> Deployment:
+        """The names of a replica."""
+        width = int(self.replica_tensor_parallel[replica])
+        return Deployment(
+            model=self.models[self.replica_model[replica]].name,
+            accelerator=self.accelerators[self.replica_accelerator[replica]].name,
+            precision=self.precisions[self.replica_precision[replica]].name,
+            accelerators=width,
+            tensor_parallel=width,
+        )
+
+    def replica_of(self, deployment: Deployment) -> int | None:
+        """The replica with these names; None where the grid has none."""
+        wanted = (
+            ([model.name for model in self.models], self.replica_model, deployment.model),
+            ([gpu.name for gpu in self.accelerators], self.replica_accelerator, deployment.accelerator),
+            ([each.name for each in self.precisions], self.replica_precision, deployment.precision),
+        )
+        alike = self.replica_tensor_parallel == deployment.tensor_parallel
+        for names, column, name in wanted:
+            if name not in names:
+                return None
+            alike = alike & (column == names.index(name))
+        found = np.flatnonzero(alike)
+        return int(found[0]) if len(found) else None
 
 
 def request_shape(workload: Workload) -> RequestShape:
@@ -91,8 +119,10 @@ def gpu_grid(
     return GpuGrid(
         models=served,
         precisions=precisions,
+        accelerators=hardware,
         purchases=bought,
         replica_model=model,
+        replica_accelerator=on,
         replica_precision=precision,
         replica_tensor_parallel=tensor_parallel,
         capacity=replica_capacity(

@@ -46,6 +46,11 @@ def hourly_capacities(requests_per_s: Floats, workload: Workload) -> Ints:
     return _whole(usable[:, None] * units.SECONDS_PER_HOUR / (shares * workload.burst_frac))
 
 
+def requests_per_day_at_peak(requests_per_s: float, workload: Workload) -> int:
+    """The daily volume, rounded down, whose busiest minute has this rate."""
+    return int(min(requests_per_s * units.SECONDS_PER_DAY / workload.peak_to_mean_frac, _MOST_REQUESTS_PER_DAY))
+
+
 def _whole(requests_per_day: Floats) -> Ints:
     finite = np.nan_to_num(requests_per_day, nan=0.0, posinf=_MOST_REQUESTS_PER_DAY)
     return np.floor(np.minimum(finite, _MOST_REQUESTS_PER_DAY)).astype(np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -12,8 +12,9 @@ from breakeven import units
 from breakeven.catalog.evidence import Assumption
 from breakeven.errors import NothingFits
 from breakeven.options.option import Candidates, Option, OptionKind
-from breakeven.plan.breakeven import MAX_REQUESTS_PER_DAY, Pieces, cheapest_pieces
+from breakeven.plan.breakeven import MAX_REQUESTS_PER_DAY, Pieces
 from breakeven.plan.decision_tree import decide
+from breakeven.plan.fleet_sizing import hourly_sizes, settled, sizing_facts
 from breakeven.plan.levers import levers
 from breakeven.plan.market import Contenders, Market
 from breakeven.plan.plan import Choice, MonthAhead, NearMiss, Plan, Rejection
@@ -64,12 +65,11 @@ def compare(
             hint="name the model alone, or the way alone: --candidates gpt-4o, or --candidates edge",
         )
     market = Market(tables, workload.requests_per_day)
-    if not len(market.admissible):
-        raise _nothing_fits(market)
-    contenders = Contenders(market)
-    pieces = cheapest_pieces(contenders)
+    asked = [market.named(label) for label in show]
+    found = settled(market, lambda market: _leading(market, asked, top))
+    market, contenders, pieces = found.market, found.contenders, found.pieces
     chosen_row = int(contenders.rows[pieces.winner_at(workload.requests_per_day)])
-    shown = _shown(market, chosen_row, [market.named(label) for label in show], top)
+    shown = _shown(market, {chosen_row, *_leading(market, asked, top)}, chosen_row)
     options = tuple(market.option(row) for row in shown)
     chosen = options[shown.index(chosen_row)]
     best_rows = _best_of_each_kind(market)
@@ -77,7 +77,7 @@ def compare(
     return Plan(
         workload=workload,
         priced_on=priced_on,
-        assumptions=(*workload.assumptions, *assumptions),
+        assumptions=(*workload.assumptions, *assumptions, *sizing_facts(market.tables)),
         options=options,
         considered=len(market),
         chosen=Choice(label=chosen.label, why=_why(chosen, options, best)),
@@ -88,6 +88,7 @@ def compare(
         levers=levers(workload, market, chosen_row),
         purchases=purchases(market, best_rows.get("gpu")),
         months=_months_ahead(workload, market, contenders, pieces, chosen_row),
+        fleet_sizes=hourly_sizes(market.tables),
     )
 
 
@@ -101,13 +102,21 @@ def _best_of_each_kind(market: Market) -> dict[OptionKind, int]:
     return best
 
 
-def _shown(market: Market, chosen: int, asked: Sequence[int], top: int) -> list[int]:
-    """The chosen row, the cheapest row of the cheapest models, the best of each kind and those asked for; by cost."""
+def _leading(market: Market, asked: Sequence[int], top: int) -> list[int]:
+    """The cheapest row of the cheapest models, the best of each kind and those asked for.
+
+    Raises:
+        NothingFits: no row is admissible, or one that was asked for has no cost.
+    """
+    if not len(market.admissible):
+        raise _nothing_fits(market)
     leading = market.cheapest_of_each_group(market.admissible)[:top]
-    wanted = {chosen, *leading, *_best_of_each_kind(market).values(), *asked}
-    return sorted(
-        wanted, key=lambda row: (market.curve(row).usd_per_month(market.requests_per_day), row != chosen, row)
-    )
+    return [*leading, *_best_of_each_kind(market).values(), *asked]
+
+
+def _shown(market: Market, rows: Collection[int], chosen: int) -> list[int]:
+    """The rows by cost, the chosen one before its equals."""
+    return sorted(rows, key=lambda row: (market.curve(row).usd_per_month(market.requests_per_day), row != chosen, row))
 
 
 def _why(chosen: Option, options: Sequence[Option], best: Sequence[Option]) -> str:

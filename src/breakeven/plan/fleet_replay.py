@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from breakeven import units
-from breakeven.catalog.accelerators import accelerator
 from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError, NothingFits
 from breakeven.options.gpu_fleet import COMMITMENT_MONTHS, GpuFleets
 from breakeven.options.gpu_grid import GpuGrid
 from breakeven.options.replica_price import ReplicaPrice
+from breakeven.options.replay_sizing import Sized, deployment_file, fleet_sizer
 from breakeven.options.statement import quantity
 from breakeven.plan.fleet_report import FleetReport, fleet_report
+from breakeven.plan.fleet_sizing import leading_sized
 from breakeven.plan.market import Market
 from breakeven.serving.autoscaling import Autoscaling
-from breakeven.serving.capacity import MAX_RUNNING
-from breakeven.serving.corrections import Corrections
-from breakeven.serving.fleet import Fleet
+from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.fleet_file import FleetFile
-from breakeven.serving.roofline import CHUNK_TOKENS
 from breakeven.serving.simulation_result import SimulationResult
 from breakeven.workload.request_loading import MADE_UP
 from breakeven.workload.trace import Trace
@@ -81,16 +80,24 @@ class FleetReplay:
 
 
 def replay_leading_fleet(
-    workload: Workload, grid: GpuGrid, requests: Trace, *, named: bool = False, corrections: Corrections | None = None
+    workload: Workload,
+    grid: GpuGrid,
+    requests: Trace,
+    *,
+    named: bool = False,
+    corrections: Corrections | None = None,
+    sizes: Mapping[Deployment, Sized] | None = None,
 ) -> FleetReplay:
     """Replay requests, at the workload's volume, through the cheapest admissible fleet of ``grid``'s rented instances.
+
+    ``sizes`` are the fleets that the plan has sized, so that the same one leads; it is sized here if it was not.
 
     Raises:
         NothingFits: no fleet of the grid meets the requirements, or the leading one cannot be given back.
         InputError: all requests arrive at once, or the trace is too long.
     """
-    fleets = GpuFleets(workload, grid, billing="hour", named=named)
-    row = _leading_row(fleets, workload)
+    sizer = fleet_sizer(workload, corrections)
+    fleets, row = _leading(GpuFleets(workload, grid, billing="hour", named=named, sizer=sizer, sizes=sizes), workload)
     held = int(grid.replicas_per_instance[row])
     replicas = fleets.curve(row).units(workload.requests_per_day) * held
     file = _scaling(_file(fleets, grid, row, workload), replicas, grid, row)
@@ -139,8 +146,14 @@ def no_fleet(cause: str) -> NothingFits:
     return NothingFits("there is no fleet to replay", cause=cause, hint=hint)
 
 
-def _leading_row(fleets: GpuFleets, workload: Workload) -> int:
-    market = Market([fleets], workload.requests_per_day)
+def _leading(fleets: GpuFleets, workload: Workload) -> tuple[GpuFleets, int]:
+    """The fleets with the cheapest sized, and its row."""
+    market = leading_sized(Market([fleets], workload.requests_per_day), lambda market: [_leading_row(market)])
+    (sized,) = market.tables
+    return cast("GpuFleets", sized), _leading_row(market)
+
+
+def _leading_row(market: Market) -> int:
     if not len(market.admissible):
         raise no_fleet("no always-on fleet of GPUs meets the requirements")
     return int(market.admissible[np.argmin(market.usd_per_month[market.admissible])])
@@ -148,21 +161,8 @@ def _leading_row(fleets: GpuFleets, workload: Workload) -> int:
 
 def _file(fleets: GpuFleets, grid: GpuGrid, row: int, workload: Workload) -> FleetFile:
     """The row as ``breakeven simulate`` reads a deployment from a file."""
-    replica, purchase = int(grid.replica[row]), grid.purchases[int(grid.purchase[row])]
-    return FleetFile(
-        name=fleets.label(row),
-        model=grid.models[int(grid.replica_model[replica])],
-        accelerator=accelerator(purchase.offer.accelerator),
-        precision=grid.precisions[int(grid.replica_precision[replica])],
-        tensor_parallel=int(grid.replica_tensor_parallel[replica]),
-        chunk_tokens=CHUNK_TOKENS,
-        max_running=int(MAX_RUNNING),
-        prefix_caching=False,
-        fleet=Fleet(slo=workload.requirements.slo),
-        usd_per_replica_h=None,
-        offer="",
-        purchase=purchase.terms.option,
-    )
+    file = deployment_file(grid, int(grid.replica[row]), workload.requirements.slo)
+    return replace(file, name=fleets.label(row), purchase=fleets.terms(row).option)
 
 
 def _scaling(file: FleetFile, replicas: int, grid: GpuGrid, row: int) -> FleetFile:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from breakeven.catalog.evidence import Assumption, Basis
 from breakeven.options.option import Option, OptionKind
+from breakeven.options.replay_sizing import Sized
 from breakeven.plan.fleet_replay import FleetReplay
+from breakeven.serving.corrections import Deployment
 from breakeven.workload.workload import Workload
 
 
@@ -131,6 +134,7 @@ class Plan:
     ``options`` are in order of cost, cheapest first; ``considered`` counts all candidates, shown or not;
     ``reference`` is the label of the option to compare with, where the user named one. ``purchases`` are the ways to
     buy the cheapest admissible fleet of GPUs; ``replay`` is that fleet under the workload's arrivals, where asked for.
+    ``fleet_sizes`` are the deployments on instances rented by the hour that were sized by replay.
     """
 
     workload: Workload
@@ -147,6 +151,7 @@ class Plan:
     purchases: tuple[Purchase, ...]
     months: tuple[MonthAhead, ...]
     replay: FleetReplay | None = None
+    fleet_sizes: Mapping[Deployment, Sized] = field(default_factory=dict)
 
     @property
     def chosen_option(self) -> Option:

@@ -20,6 +20,7 @@ from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
 
 MINUTES_PER_HOUR: Final = 60
+SECONDS_PER_MINUTE: Final = 60
 
 
 def workload_of_trace(
@@ -58,6 +59,7 @@ def workload_of_trace(
         requirements=settled.requirements(),
         costs=settled.costs(),
         assumptions=(volume, *_measured(trace), shape_assumption(shape), *reuse, *settled_assumptions, *_notes(trace)),
+        trace=trace,
     )
 
 
@@ -92,22 +94,42 @@ def workload_from_columns(
     return workload_of_trace(trace, overrides or WorkloadOverrides())
 
 
+def recorded_peak_requests_per_s(trace: Trace) -> float:
+    """Arrival rate in the busiest minute that a plan makes of the trace with nothing stated, requests per second.
+
+    A trace of less than a day stands for its busiest hour, and one of less than a minute for the busiest minute.
+    Infinite if all requests arrive at once.
+    """
+    if _whole_days(trace) >= 1:
+        return workload_of_trace(trace, WorkloadOverrides()).peak_requests_per_s
+    if trace.span_s < SECONDS_PER_MINUTE:
+        return trace.requests_per_day / SECONDS_PER_DAY
+    hours = _hours_of_minutes(trace)
+    return float(max(hours, key=lambda hour: int(hour.sum())).max()) / SECONDS_PER_MINUTE
+
+
 def burst_frac_of(trace: Trace) -> float | None:
     """Busiest minute over the mean of its hour, in the busiest hour of each day, the median over the days.
 
     Hours count from the first arrival, and a shorter rest counts as an hour. None for a trace of less than a minute.
     """
-    minutes = int(trace.span_s // 60)
-    if minutes < 1:
+    if trace.span_s < SECONDS_PER_MINUTE:
         return None
-    per_minute = np.bincount((trace.arrivals_s // 60).astype(np.int64), minlength=minutes)[:minutes]
-    hours = [per_minute[start : start + MINUTES_PER_HOUR] for start in range(0, minutes, MINUTES_PER_HOUR)]
-    if len(hours) > 1 and len(hours[-1]) < MINUTES_PER_HOUR:
-        hours.pop()
+    hours = _hours_of_minutes(trace)
     days = [hours[start : start + HOURS_PER_DAY] for start in range(0, len(hours), HOURS_PER_DAY)]
     busiest = [max(day, key=lambda hour: int(hour.sum())) for day in days]
     bursts = [float(hour.max() / hour.mean()) for hour in busiest if hour.any()]
     return float(np.median(bursts)) if bursts else None
+
+
+def _hours_of_minutes(trace: Trace) -> list[NDArray[np.int64]]:
+    """Requests in each whole minute, hour by hour; a rest of less than an hour is an hour only where it is alone."""
+    minutes = int(trace.span_s // SECONDS_PER_MINUTE)
+    per_minute = np.bincount((trace.arrivals_s // SECONDS_PER_MINUTE).astype(np.int64), minlength=minutes)[:minutes]
+    hours = [per_minute[start : start + MINUTES_PER_HOUR] for start in range(0, minutes, MINUTES_PER_HOUR)]
+    if len(hours) > 1 and len(hours[-1]) < MINUTES_PER_HOUR:
+        hours.pop()
+    return hours
 
 
 def _whole_days(trace: Trace) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.catalog.evidence import Assumption
+from breakeven.workload.trace import Trace
 
 QualityTier = Literal["basic", "good", "premium"]
 """Quality tiers in ascending order; the boundaries are in ``catalog/data/quality_tiers.toml``."""
@@ -74,6 +75,7 @@ class Workload:
     ``burst_frac`` is the arrival rate of the busiest minute of an hour over that hour's mean rate (>= 1).
     ``prefix_reuse_frac`` is the share of input tokens that repeat an earlier request's prefix (measured from a
     trace's prefix hashes, or derived from ``shared_prefix_tokens``).
+    ``trace`` has the requests with their real times, as they were recorded, where there is such a record.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Workload:
     requirements: Requirements = field(default_factory=Requirements)
     costs: SiteCosts = field(default_factory=SiteCosts)
     assumptions: tuple[Assumption, ...] = ()
+    trace: Trace | None = None
 
     @property
     def mean_input_tokens(self) -> float:
