@@ -17,7 +17,7 @@ from breakeven.cli.options import (
     workload_options,
     write_output,
 )
-from breakeven.cli.progress import counting
+from breakeven.cli.progress import counting, say_if_compiling
 from breakeven.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -127,4 +127,7 @@ def read_workload(path: Path, flags: dict[str, Any]) -> Workload:
     from breakeven.workload.loading import load_workload
 
     with counting(f"reading {printable(path.name)}", "rows") as progress:
-        return load_workload(path, overrides(flags), progress)
+        workload = load_workload(path, overrides(flags), progress)
+    if workload.trace is not None:
+        say_if_compiling()
+    return workload

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
+import click
+
 QUIET_S: Final = 0.5
 """Work that ends within this many seconds shows nothing."""
 
@@ -32,6 +34,14 @@ def counting(
         yield line.add
     finally:
         line.wipe()
+
+
+def say_if_compiling() -> None:
+    """Say on a terminal that a replay compiles first, which takes ten seconds, once."""
+    from breakeven.serving.compiled import compiles_first
+
+    if sys.stderr is not None and sys.stderr.isatty() and compiles_first():
+        click.echo("compiling the replay, once; the result is kept", err=True)
 
 
 def _silent(_done: int) -> None:

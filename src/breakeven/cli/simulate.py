@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, trace_columns, write_output
 from breakeven.cli.plan import configured
-from breakeven.cli.progress import counting
+from breakeven.cli.progress import counting, say_if_compiling
 
 
 @click.command(short_help="Replay a trace through a fleet: latency, use, dollars.")
@@ -54,7 +53,6 @@ def simulate(
     from breakeven import api
     from breakeven.render.simulation import render_simulation
     from breakeven.render.text import printable
-    from breakeven.serving.compiled import compiles_first
     from breakeven.serving.fleet_file import read_fleet
     from breakeven.workload.request_loading import load_requests
 
@@ -62,8 +60,7 @@ def simulate(
     columns = None if flags["columns"] is None else trace_columns(flags["columns"])
     with counting(f"reading {printable(trace.name)}", "rows") as progress:
         requests = load_requests(trace, columns, progress)
-    if compiles_first() and sys.stderr is not None and sys.stderr.isatty():
-        click.echo("compiling the replay, once; the result is kept", err=True)
+    say_if_compiling()
     report = api.simulate(
         requests,
         file,

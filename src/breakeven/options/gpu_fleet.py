@@ -139,7 +139,8 @@ class GpuFleets(RefusingTable):
         found = {self._grid.replica_of(name): sized for name, sized in self.sizes.items()}
         return {replica: sized for replica, sized in found.items() if replica is not None}
 
-    def _sized(self, row: int) -> Sized | None:
+    def sized(self, row: int) -> Sized | None:
+        """What a replay said of the row's deployment; None where the formula sized it."""
         return self._sized_replicas.get(int(self._grid.replica[row]))
 
     @cached_property
@@ -256,7 +257,7 @@ class GpuFleets(RefusingTable):
         replica, _ = self._at(row)
         capacity, model = self._grid.capacity, self._grid.models[self._grid.replica_model[replica]]
         slo = self._workload.requirements.slo
-        sized = self._sized(row)
+        sized = self.sized(row)
         ttft_s, tpot_s = capacity.ttft_s[replica], capacity.tpot_s[replica]
         load = "at the planned load"
         if sized is not None:
@@ -335,7 +336,7 @@ class GpuFleets(RefusingTable):
         bought = curve.units(workload.requests_per_day)
         what = "worker-hours a day" if self._by_hour_up else "instances"
         low, high = capacity.low_factor, capacity.high_factor
-        sized = self._sized(row)
+        sized = self.sized(row)
         planned = f", planned at {workload.costs.peak_load_frac:.0%}" if sized is None else ""
         needed = "" if sized is None else f"replicas needed: {sized.replicas:,}; "
         return (
@@ -346,7 +347,7 @@ class GpuFleets(RefusingTable):
         )
 
     def _sized_by(self, row: int) -> str:
-        sized = self._sized(row)
+        sized = self.sized(row)
         if sized is None:
             return "sized by formula"
         return f"sized by replay of {sized.requests:,} requests"

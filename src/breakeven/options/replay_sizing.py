@@ -6,8 +6,9 @@ replica of such a part carries does not depend on the volume, so a plan at any o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, log
 from typing import Final
 
 import numpy as np
@@ -28,17 +29,17 @@ from breakeven.workload.trace_scaling import recorded_peak_requests_per_s
 from breakeven.workload.workload import Slo, Workload
 
 MOST_REPLAYS: Final = 60
-"""Replays for one plan; deployments beyond them keep the formula. A few seconds in plain Python."""
+"""Replays for one plan, after which deployments keep the formula: three seconds in plain Python."""
 MOST_POOLED: Final = 16
 """Replicas that are replayed together, at most."""
 _LEAST_STRETCH_S: Final = 60.0
 """Seconds that the replayed requests should span, so that a busiest minute is one."""
 _MOST_TEMPO: Final = 2.0
 """How much faster than it was recorded a trace is replayed for many replicas: a burst made shorter is half forgiven."""
-_LEAST_FACTOR: Final = 1 / 16
-_STEP: Final = 1.25
-_HALVINGS: Final = 4
-"""Between two loads that lie a step apart, to 1.4%: the capacity's own band is ten times as wide."""
+_MOST_FACTOR: Final = 8.0
+_MARK: Final = 1.025
+"""Loads are told apart to 2.5%, an eighth of the capacity's own band; from 8 times the formula's down to 1/16 of it."""
+_MARKS: Final = 196
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ class FleetSizer:
         self._stretch = BusiestStretch(trace)
         self._recorded_requests_per_s = recorded_peak_requests_per_s(trace)
         self._load_frac = _stated_load_frac(workload)
+        self._likely_factor = 1.0
         self.replays = 0
 
     @property
@@ -149,43 +151,68 @@ class FleetSizer:
     def _few(self, deployed: Deployed) -> Sized | None:
         """The fewest replicas, searched up or down from the formula's; None where they are too many to replay."""
         peak_requests_per_s = self._workload.peak_requests_per_s / self._load_frac
-        formula = ceil(peak_requests_per_s / deployed.formula_requests_per_s)
-        if formula > 2 * deployed.pooled:
+        likely = ceil(peak_requests_per_s / (deployed.formula_requests_per_s * self._likely_factor))
+        if likely > 2 * deployed.pooled:
             return None
-        replicas = min(formula, deployed.pooled)
-        found = self.replayed(deployed, replicas, peak_requests_per_s)
-        while not found.meets and replicas < deployed.pooled:
-            replicas += 1
-            found = self.replayed(deployed, replicas, peak_requests_per_s)
-        if not found.meets:
+        replays: dict[int, Replayed] = {}
+
+        def meets(replicas: int) -> bool:
+            replays[replicas] = self.replayed(deployed, replicas, peak_requests_per_s)
+            return replays[replicas].meets
+
+        replicas = fewest(meets, min(likely, deployed.pooled), deployed.pooled)
+        if replicas is None:
             return None
-        while replicas > 1:
-            fewer = self.replayed(deployed, replicas - 1, peak_requests_per_s)
-            if not fewer.meets:
-                break
-            replicas, found = replicas - 1, fewer
-        return _sized(replicas, None, found)
+        if replicas > 1:
+            self._likely_factor = peak_requests_per_s / replicas / deployed.formula_requests_per_s
+        return _sized(replicas, None, replays[replicas])
 
     def _most_carried(self, deployed: Deployed) -> tuple[float, Replayed]:
-        """The most requests a second for each of the pooled replicas, and the replay that bears it out; 0 if none."""
+        """The most requests a second for each of the pooled replicas, and the replay that bears it out; 0 if none.
 
-        def at(factor: float) -> tuple[float, Replayed]:
-            carried = factor * deployed.formula_requests_per_s
-            return carried, self.replayed(deployed, deployed.pooled, carried * deployed.pooled)
+        Loads are tried on a fixed scale, so that the answer does not depend on where the search begins.
+        """
+        replays: dict[int, Replayed] = {}
 
-        last = at(1.0)
-        begins_well, factor = last[1].meets, 1.0
-        following = last
-        while following[1].meets == begins_well and _LEAST_FACTOR <= factor <= 1 / _LEAST_FACTOR:
-            last, factor = following, factor * (_STEP if begins_well else 1 / _STEP)
-            following = at(factor)
-        if following[1].meets == begins_well:
-            return following if begins_well else (0.0, following[1])
-        good, bad = (last, following) if begins_well else (following, last)
-        for _ in range(_HALVINGS):
-            middle = at((good[0] * bad[0]) ** 0.5 / deployed.formula_requests_per_s)
-            good, bad = (middle, bad) if middle[1].meets else (good, middle)
-        return good
+        def rate(mark: int) -> float:
+            return deployed.formula_requests_per_s * _MOST_FACTOR / _MARK**mark
+
+        def meets(mark: int) -> bool:
+            replays[mark] = self.replayed(deployed, deployed.pooled, rate(mark) * deployed.pooled)
+            return replays[mark].meets
+
+        likely = round(log(_MOST_FACTOR / self._likely_factor) / log(_MARK))
+        mark = fewest(meets, min(max(likely, 1), _MARKS), _MARKS)
+        if mark is None:
+            return 0.0, replays[_MARKS]
+        self._likely_factor = rate(mark) / deployed.formula_requests_per_s
+        return rate(mark), replays[mark]
+
+
+def fewest(meets: Callable[[int], bool], guess: int, most: int) -> int | None:
+    """The fewest in 1..``most`` that meet, where more never do worse: in doubling steps from a guess, then halving.
+
+    None where even ``most`` do not meet. It was asked of the answer, and of one fewer.
+    """
+    step = 1
+    if meets(guess):
+        low, high = 0, guess
+        while high > 1 and low == 0:
+            probe = max(1, high - step)
+            low, high = (0, probe) if meets(probe) else (probe, high)
+            step *= 2
+    else:
+        low, high = guess, 0
+        while not high:
+            if low == most:
+                return None
+            probe = min(most, low + step)
+            low, high = (low, probe) if meets(probe) else (probe, 0)
+            step *= 2
+    while high - low > 1 and high > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if meets(middle) else (middle, high)
+    return high
 
 
 def fleet_sizer(workload: Workload, corrections: Corrections | None = None) -> FleetSizer | None:
@@ -195,8 +222,11 @@ def fleet_sizer(workload: Workload, corrections: Corrections | None = None) -> F
     return FleetSizer(workload, workload.trace, corrections)
 
 
-def sizing_assumption(deployments: int, *, by_replay: bool) -> Assumption:
-    """How fleets of GPUs were sized: so many deployments by replay, or all by the formula."""
+def sizing_assumption(deployments: int, *, by_replay: bool, shown_by_formula: int = 0) -> Assumption:
+    """How fleets of GPUs were sized: so many deployments by replay, or all by the formula.
+
+    ``shown_by_formula`` are those that a plan shows though no replay was left for them.
+    """
     if not by_replay:
         return Assumption(
             name="fleets_sized_by",
@@ -210,8 +240,8 @@ def sizing_assumption(deployments: int, *, by_replay: bool) -> Assumption:
         value=deployments,
         unit="deployments",
         basis="modelled",
-        source=f"the leading ones: the trace around its busiest minute, at most {MOST_COUNTED:,} requests in an hour, "
-        f"at the plan's rate; the rest by the formula for Poisson arrivals, at peak_load_frac of what it sustains",
+        source=f"the trace around its busiest minute, up to {MOST_COUNTED:,} requests in an hour, at the plan's rate; "
+        f"the rest, {shown_by_formula:,} of them shown, by the formula for Poisson arrivals at peak_load_frac",
     )
 
 

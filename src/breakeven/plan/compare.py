@@ -77,7 +77,7 @@ def compare(
     return Plan(
         workload=workload,
         priced_on=priced_on,
-        assumptions=(*workload.assumptions, *assumptions, *sizing_facts(market.tables)),
+        assumptions=(*workload.assumptions, *assumptions, *sizing_facts(market, shown)),
         options=options,
         considered=len(market),
         chosen=Choice(label=chosen.label, why=_why(chosen, options, best)),

@@ -72,10 +72,15 @@ def hourly_sizes(tables: Iterable[Candidates]) -> Mapping[Deployment, Sized]:
     }
 
 
-def sizing_facts(tables: Iterable[Candidates]) -> tuple[Assumption, ...]:
-    """How the fleets among the tables were sized; nothing where there are none."""
-    fleets = [table for table in tables if isinstance(table, GpuFleets)]
+def sizing_facts(market: Market, shown: Iterable[int]) -> tuple[Assumption, ...]:
+    """How the fleets of the market were sized; nothing where there are none."""
+    fleets = [table for table in market.tables if isinstance(table, GpuFleets)]
     if not fleets:
         return ()
-    sized = sum(len(table.sizes) for table in fleets)
-    return (sizing_assumption(sized, by_replay=any(table.sizes_by_replay for table in fleets)),)
+    by_formula = 0
+    for place in map(market.place, shown):
+        table = market.tables[place.table]
+        by_formula += isinstance(table, GpuFleets) and table.sized(place.row) is None
+    by_replay = any(table.sizes_by_replay for table in fleets)
+    deployments = sum(len(table.sizes) for table in fleets)
+    return (sizing_assumption(deployments, by_replay=by_replay, shown_by_formula=by_formula),)

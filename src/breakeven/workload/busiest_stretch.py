@@ -17,6 +17,9 @@ MOST_COUNTED: Final = 2_000
 """Requests around the busiest minute whose latency counts, at most."""
 MOST_LEAD_IN: Final = 1_000
 """Requests before those, which fill the fleet and do not count, at most."""
+FEWEST: Final = 200
+"""Requests of a small share, at least: a percentile of a few of them says little."""
+_MOST_STRETCHED: Final = 1_000.0
 _HALF_S: Final = 1_800.0
 _LEAD_IN_S: Final = 600.0
 
@@ -40,7 +43,8 @@ class BusiestStretch:
     """The requests around the busiest minute of a trace, at most an hour of them, at any share of its traffic.
 
     A share below 1 draws that part of the requests at random, with a fixed seed, and leaves their times: so do the
-    users behind one replica of many. Above 1 the gaps shrink by it.
+    users behind one replica of many. Where fewer than `FEWEST` would be left, so many are, with wider gaps. Above 1 the
+    gaps shrink by it.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -64,15 +68,16 @@ class BusiestStretch:
         """The stretch at ``share`` times the trace's traffic."""
         if share < 1:
             near_s, near, drawn = self._near
-            kept = drawn < share
-            return self._cut(near_s[kept], near[kept])
+            drawn_share = max(share, min(FEWEST / len(near), 1.0))
+            kept = drawn < drawn_share
+            return self._cut(near_s[kept], near[kept], min(drawn_share / share, _MOST_STRETCHED))
         middle = int(np.searchsorted(self._trace.arrivals_s, self._middle_s))
         first = max(0, middle - MOST_COUNTED - MOST_LEAD_IN)
         rows = np.arange(first, min(self._trace.rows, middle + MOST_COUNTED))
-        return self._cut((self._trace.arrivals_s[rows] - self._middle_s) / share, rows)
+        return self._cut((self._trace.arrivals_s[rows] - self._middle_s) / share, rows, 1.0)
 
-    def _cut(self, from_middle_s: NDArray[np.float64], rows: NDArray[np.int64]) -> Stretch:
-        """The requests nearest to the middle, within half an hour of it, and the lead-in before them."""
+    def _cut(self, from_middle_s: NDArray[np.float64], rows: NDArray[np.int64], gaps: float) -> Stretch:
+        """The requests nearest to the middle, within half an hour, and the lead-in before them; ``gaps`` as wide."""
         low, high = np.searchsorted(from_middle_s, (-_HALF_S, _HALF_S)).tolist()
         if high - low > MOST_COUNTED:
             nearest = low + np.argsort(np.abs(from_middle_s[low:high]), kind="stable")[:MOST_COUNTED]
@@ -83,7 +88,7 @@ class BusiestStretch:
         chosen = rows[led_in:high]
         times_s = from_middle_s[led_in:high]
         return Stretch(
-            arrivals_s=times_s - times_s[0] if len(times_s) else times_s,
+            arrivals_s=(times_s - times_s[:1]) * gaps,
             input_tokens=self._trace.input_tokens[chosen],
             output_tokens=self._trace.output_tokens[chosen],
             first_counted=low - led_in,
