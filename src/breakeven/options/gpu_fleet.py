@@ -122,11 +122,8 @@ class GpuFleets(RefusingTable):
         for row in rows:
             if sizer is not None and not sizer.is_spent:
                 replica = int(self._grid.replica[row])
-                name, deployed = self._grid.deployment(replica), sizer.deployed(self._grid, replica)
-                sized = sizes.get(name) or sizer.size(deployed)
-                if carrying and sized.replicas and sized.requests_per_s is None:
-                    sized = sizer.carry(deployed, sized)
-                sizes[name] = sized
+                deployed = sizer.deployed(self._grid, replica)
+                sizes[deployed.name] = sizer.carry(deployed) if carrying else sizer.size(deployed)
         return GpuFleets(self._workload, self._grid, billing=self.billing, named=self._named, sizer=sizer, sizes=sizes)
 
     @property
@@ -144,9 +141,24 @@ class GpuFleets(RefusingTable):
         return self._sized_replicas.get(int(self._grid.replica[row]))
 
     @cached_property
+    def replay_factor(self) -> float:
+        """How far the formula is trusted where nothing was replayed: the median of what replays left of it, at most 1.
+
+        Otherwise deployments that no replay has sobered would come out ahead, one after another.
+        """
+        formula = np.nan_to_num(self._grid.capacity.requests_per_s) * self._workload.costs.peak_load_frac
+        left = [
+            sized.most_requests_per_s(self._workload.peak_requests_per_s) / float(formula[replica])
+            for replica, sized in self._sized_replicas.items()
+            if sized.replicas
+        ]
+        return min(1.0, float(np.median(left))) if left else 1.0
+
+    @cached_property
     def _unit_requests_per_day(self) -> Ints:
         size = traffic.hourly_capacities if self._by_hour_up else _one_capacity
-        capacities, held = size(self._instance_requests_per_s, self._workload), self._grid.replicas_per_instance
+        rates, held = self._instance_requests_per_s * self.replay_factor, self._grid.replicas_per_instance
+        capacities = size(rates, self._workload)
         for replica, sized in self._sized_replicas.items():
             rows = np.flatnonzero((self._grid.replica == replica) & (capacities.min(axis=1) >= 1))
             if sized.replicas and len(rows):
@@ -349,7 +361,10 @@ class GpuFleets(RefusingTable):
     def _sized_by(self, row: int) -> str:
         sized = self.sized(row)
         if sized is None:
-            return "sized by formula"
+            factor = self.replay_factor
+            return (
+                "sized by formula" if factor == 1 else f"sized by formula, times {factor:.2f} as replays of others say"
+            )
         return f"sized by replay of {sized.requests:,} requests"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil, log
+from math import ceil, inf, log
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from breakeven.catalog.evidence import Assumption
 from breakeven.options.gpu_grid import GpuGrid
 from breakeven.serving.capacity import MAX_RUNNING
-from breakeven.serving.corrections import Corrections
+from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.fleet_file import FleetFile
@@ -40,6 +40,7 @@ _MOST_FACTOR: Final = 8.0
 _MARK: Final = 1.025
 """Loads are told apart to 2.5%, an eighth of the capacity's own band; from 8 times the formula's down to 1/16 of it."""
 _MARKS: Final = 196
+_FIRST_STEP: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,12 @@ class Sized:
     requests: int
     ttft_s: float
     tpot_s: float
+
+    def most_requests_per_s(self, peak_requests_per_s: float) -> float:
+        """The most that a replica may carry for all that is known: one fewer could not carry the peak."""
+        if self.requests_per_s is not None:
+            return self.requests_per_s
+        return peak_requests_per_s / (self.replicas - 1) if self.replicas > 1 else inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,7 @@ class Deployed:
     ``pooled`` are the replicas that are replayed together, at most.
     """
 
+    name: Deployment
     engine: EngineCoefficients
     formula_requests_per_s: float
     pooled: int
@@ -91,6 +99,7 @@ class FleetSizer:
         self._recorded_requests_per_s = recorded_peak_requests_per_s(trace)
         self._load_frac = _stated_load_frac(workload)
         self._likely_factor = 1.0
+        self._sizes: dict[Deployment, Sized] = {}
         self.replays = 0
 
     @property
@@ -107,22 +116,29 @@ class FleetSizer:
         by_time = (MOST_COUNTED + MOST_LEAD_IN) / (_LEAST_STRETCH_S * sustained)
         by_tempo = _MOST_TEMPO * self._recorded_requests_per_s / sustained
         return Deployed(
+            name=grid.deployment(replica),
             engine=file.engine(workload.mean_input_tokens + workload.mean_output_tokens, self._corrections),
             formula_requests_per_s=sustained,
             pooled=max(1, int(min(MOST_POOLED, MOST_LEAD_IN / running, by_time, by_tempo))),
         )
 
     def size(self, deployed: Deployed) -> Sized:
-        """The fewest replicas that carry the planned volume."""
-        few = self._few(deployed)
-        return few or self.carry(deployed)
+        """The fewest replicas that carry the planned volume; the same answer without a replay when asked again."""
+        if deployed.name not in self._sizes:
+            self._sizes[deployed.name] = self._few(deployed) or self._many(deployed)
+        return self._sizes[deployed.name]
 
-    def carry(self, deployed: Deployed, known: Sized | None = None) -> Sized:
-        """What a replica of a larger fleet carries, beside the ``known`` number of replicas where that is small."""
+    def carry(self, deployed: Deployed) -> Sized:
+        """The same, with what a replica of a larger fleet carries."""
+        sized = self.size(deployed)
+        if sized.replicas and sized.requests_per_s is None:
+            rate, _ = self._most_carried(deployed)
+            sized = self._sizes[deployed.name] = replace(sized, requests_per_s=rate * self._load_frac)
+        return sized
+
+    def _many(self, deployed: Deployed) -> Sized:
         rate, found = self._most_carried(deployed)
         planned_requests_per_s = rate * self._load_frac
-        if known is not None:
-            return replace(known, requests_per_s=planned_requests_per_s)
         replicas = ceil(self._workload.peak_requests_per_s / planned_requests_per_s) if rate else 0
         return _sized(replicas, planned_requests_per_s, found)
 
@@ -182,19 +198,18 @@ class FleetSizer:
             return replays[mark].meets
 
         likely = round(log(_MOST_FACTOR / self._likely_factor) / log(_MARK))
-        mark = fewest(meets, min(max(likely, 1), _MARKS), _MARKS)
+        mark = fewest(meets, min(max(likely, 1), _MARKS), _MARKS, _FIRST_STEP)
         if mark is None:
             return 0.0, replays[_MARKS]
         self._likely_factor = rate(mark) / deployed.formula_requests_per_s
         return rate(mark), replays[mark]
 
 
-def fewest(meets: Callable[[int], bool], guess: int, most: int) -> int | None:
+def fewest(meets: Callable[[int], bool], guess: int, most: int, step: int = 1) -> int | None:
     """The fewest in 1..``most`` that meet, where more never do worse: in doubling steps from a guess, then halving.
 
-    None where even ``most`` do not meet. It was asked of the answer, and of one fewer.
+    None where even ``most`` do not meet. It was asked of the answer, and of one fewer. The first step is ``step``.
     """
-    step = 1
     if meets(guess):
         low, high = 0, guess
         while high > 1 and low == 0:
