@@ -19,9 +19,9 @@ from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import GpuGrid, Purchase, gpu_grid
 from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
-from breakeven.options.staff import staff_line, staff_usd_per_month
 from breakeven.options.replay_sizing import FleetSizer, Sized
 from breakeven.options.sized_capacity import sized_capacities
+from breakeven.options.staff import staff_line, staff_usd_per_month
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
 from breakeven.serving.corrections import Corrections, Deployment, measured_text

@@ -16,8 +16,8 @@ from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError, NothingFits
 from breakeven.options.gpu_fleet import COMMITMENT_MONTHS, GpuFleets
 from breakeven.options.gpu_grid import GpuGrid
-from breakeven.options.replica_price import ReplicaPrice
 from breakeven.options.replay_sizing import Sized, deployment_file, fleet_sizer
+from breakeven.options.replica_price import ReplicaPrice
 from breakeven.options.statement import quantity
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.fleet_sizing import leading_sized

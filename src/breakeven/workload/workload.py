@@ -54,8 +54,8 @@ class SiteCosts:
     ``edge_engineer_share_frac`` for edge devices. ``device_life_months`` spreads the capital of an edge device.
     ``peak_load_frac`` is the share of a replica's sustainable rate under random (Poisson) arrivals that is planned for
     in the busiest minute: real arrivals cluster, and in simulation the Azure 2023 conversation trace met p99 TTFT 2 s
-    and TPOT 0.1 s at 0.70-0.81 of saturation where Poisson arrivals met it at 0.90-1.0. Fleets that are sized by replaying
-    real arrivals have that in them, and take the share only where it is stated.
+    and TPOT 0.1 s at 0.70-0.81 of saturation where Poisson arrivals met it at 0.90-1.0. Fleets that are sized by a
+    replay of real arrivals have that in them, and take the share only where it is stated.
     """
 
     engineer_usd_per_month: Decimal = Decimal(15_000)
