@@ -112,6 +112,8 @@ class GpuFleets(RefusingTable):
         for row in rows:
             replica = int(self._grid.replica[row])
             sized = self.sizes.get(self._grid.deployment(replica))
+            if not self._grid.capacity.requests_per_s[replica] > 0:
+                continue
             if sized is None or (carrying and sized.requests_per_s is None and sized.replicas):
                 first.setdefault(replica, row)
         return list(first.values())
