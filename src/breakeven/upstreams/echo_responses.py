@@ -54,7 +54,7 @@ def _whole(prompt: EchoPrompt, answer_id: str, answer: EchoAnswer) -> dict[str, 
         "output": [item],
         "usage": {
             "input_tokens": prompt.input_tokens,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": output,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": prompt.input_tokens + output,
