@@ -29,9 +29,6 @@ from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, message
 from breakeven.upstreams.wire import Answer, ExtraKind, Fields, Question
 
 VERSION_HEADER: Final = {b"anthropic-version": b"2023-06-01"}
-DEFAULT_OUTPUT_TOKENS: Final = 4_096
-"""The limit that is sent where neither the client nor the gateway has one: the wire requires it."""
-
 DELTA_ENVELOPE_BYTES: Final = 130
 """About what a ``content_block_delta`` event is without its text."""
 

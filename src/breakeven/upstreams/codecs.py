@@ -7,6 +7,7 @@ from typing import Final
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.anthropic_messages import MessagesCodec, MessagesEndpoint
+from breakeven.upstreams.chat_over_anthropic import ChatOverMessages
 from breakeven.upstreams.openai_chat import ChatCodec, ChatEndpoint
 from breakeven.upstreams.openai_completions import COMPLETIONS_CODEC, CompletionsEndpoint
 from breakeven.upstreams.openai_embeddings import EmbeddingsCodec, EmbeddingsEndpoint
@@ -27,11 +28,11 @@ _OPENAI: Final[Mapping[Operation, Codec]] = {
     "completions": COMPLETIONS_CODEC,
     "embeddings": EmbeddingsCodec(),
 }
-_ANTHROPIC: Final[Mapping[Operation, Codec]] = {"messages": MessagesCodec()}
+_ANTHROPIC: Final[Mapping[Operation, Codec]] = {"messages": MessagesCodec(), "chat": ChatOverMessages()}
 _CODECS: Final[Mapping[WireName, Mapping[Operation, Codec]]] = {
     "openai": _OPENAI,
     "anthropic": _ANTHROPIC,
-    "echo": {**_OPENAI, **_ANTHROPIC},
+    "echo": {**_OPENAI, "messages": MessagesCodec()},
 }
 
 

@@ -30,23 +30,15 @@ DONE: Final = b"[DONE]"
 _BLANK_LINE: Final = re.compile(rb"\n\n|\n\r\n|\r\r\n?")
 
 
-class EventRelay:
-    """The `AnswerStream` of a wire whose events pass unchanged.
+class EventReader:
+    """Gathers whole events out of bytes that come cut anywhere: what every `AnswerStream` starts from."""
 
-    A wire says which ``marks`` its telling events carry, what such an event means (``look``) and what was reported.
-    """
-
-    marks: ClassVar[tuple[bytes, ...]]
-
-    __slots__ = ("_events", "_head", "_held", "_with_returns", "ended", "ending", "failure", "passed_bytes")
+    __slots__ = ("_held", "_with_returns", "ended", "ending", "failure")
 
     def __init__(self) -> None:
         self.ended = False
         self.ending = b""
         self.failure: str | None = None
-        self.passed_bytes = 0
-        self._events = 0
-        self._head = b""
         self._held = bytearray()
         self._with_returns = False
 
@@ -56,50 +48,19 @@ class EventRelay:
             self.ending += data
             return b""
         whole = data if not self._held and data.endswith(b"\n\n") else self._whole_events(data)
-        if not whole:
-            return b""
-        events = whole.count(b"data:")
-        if events and not self._events:
-            self._head = whole
-        self._events += events
-        self.passed_bytes += len(whole)
-        for mark in self.marks:
-            if whole.rfind(mark) >= 0:
-                return self._sorted(whole)
-        return whole
+        return self.leaving(whole) if whole else b""
 
     def finish(self) -> bytes:
         """What is left where the upstream stopped: an event that only lacks its end is ended; a cut one is dropped."""
         rest, self._held = bytes(self._held), bytearray()
-        if not rest.strip():
-            return rest
+        if self.ended or not rest.strip():
+            return b""
         if not _has_all_data(rest):
             return b""
-        return self._sorted(rest + (b"\n" if rest.endswith(b"\n") else b"\n\n"))
+        return self.leaving(rest + (b"\n" if rest.endswith(b"\n") else b"\n\n"))
 
-    def usage(self) -> Usage | None:
-        """The usage that the upstream stated so far; None where it stated none."""
-        return self.reported().usage
-
-    def processing(self) -> str | None:
-        """How the upstream says that it processed the request; None where it does not say."""
-        return self.reported().processing
-
-    def extras(self) -> tuple[Extra, ...]:
-        """What is billed beside the tokens of the usage."""
-        return self.reported().extras
-
-    def delivered_tokens(self) -> int:
-        """About how many output tokens were delivered: events, or a quarter of the bytes within their envelopes."""
-        text_bytes = self.passed_bytes - self._events * self.envelope_bytes()
-        return max(self._events, text_bytes // 4)
-
-    def first_event(self) -> bytes:
-        """The first event with data that passed; empty before it."""
-        return next((event for event in split_events(self._head) if event_data(event)), b"")
-
-    def look(self, event: bytes) -> Verdict:
-        """Read an event that carries a mark.
+    def leaving(self, whole: bytes) -> bytes:
+        """What the client gets for some whole events.
 
         Raises:
             NotImplementedError: a wire says what its events mean.
@@ -114,13 +75,17 @@ class EventRelay:
         """
         raise NotImplementedError
 
-    def envelope_bytes(self) -> int:
-        """About how many bytes of an event are no text.
+    def usage(self) -> Usage | None:
+        """The usage that the upstream stated so far; None where it stated none."""
+        return self.reported().usage
 
-        Raises:
-            NotImplementedError: a wire says how long its events are.
-        """
-        raise NotImplementedError
+    def processing(self) -> str | None:
+        """How the upstream says that it processed the request; None where it does not say."""
+        return self.reported().processing
+
+    def extras(self) -> tuple[Extra, ...]:
+        """What is billed beside the tokens of the usage."""
+        return self.reported().extras
 
     def _whole_events(self, data: bytes) -> bytes:
         held = self._held
@@ -135,6 +100,60 @@ class EventRelay:
         whole = bytes(memoryview(held)[:end])
         del held[:end]
         return whole
+
+
+class EventRelay(EventReader):
+    """The `AnswerStream` of a wire whose events pass unchanged.
+
+    A wire says which ``marks`` its telling events carry, what such an event means (``look``) and what was reported.
+    """
+
+    marks: ClassVar[tuple[bytes, ...]]
+
+    __slots__ = ("_events", "_head", "_passed_bytes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events = 0
+        self._head = b""
+        self._passed_bytes = 0
+
+    def leaving(self, whole: bytes) -> bytes:
+        """The events as they came, without one that is withheld, and up to the end."""
+        events = whole.count(b"data:")
+        if events and not self._events:
+            self._head = whole
+        self._events += events
+        self._passed_bytes += len(whole)
+        for mark in self.marks:
+            if whole.rfind(mark) >= 0:
+                return self._sorted(whole)
+        return whole
+
+    def delivered_tokens(self) -> int:
+        """About how many output tokens were delivered: events, or a quarter of the bytes within their envelopes."""
+        text_bytes = self._passed_bytes - self._events * self.envelope_bytes()
+        return max(self._events, text_bytes // 4)
+
+    def first_event(self) -> bytes:
+        """The first event with data that passed; empty before it."""
+        return next((event for event in split_events(self._head) if event_data(event)), b"")
+
+    def look(self, event: bytes) -> Verdict:
+        """Read an event that carries a mark.
+
+        Raises:
+            NotImplementedError: a wire says what its events mean.
+        """
+        raise NotImplementedError
+
+    def envelope_bytes(self) -> int:
+        """About how many bytes of an event are no text.
+
+        Raises:
+            NotImplementedError: a wire says how long its events are.
+        """
+        raise NotImplementedError
 
     def _sorted(self, whole: bytes) -> bytes:
         """The events that may leave, of some that carry a mark; the end and what follows it are kept back."""
