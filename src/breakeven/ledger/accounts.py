@@ -192,7 +192,7 @@ class Accounts:
     def _opened(self, budget: Budget, at_ns: int) -> Account:
         """A budget's first account here; holds that were placed before the budget was known count in it, too."""
         bounds_ns = budget.window.bounds(at_ns)
-        account = Account(budget, bounds_ns, self._spent(budget.scope, *bounds_ns))
+        account = Account(budget, bounds_ns, self._spent(budget.scope, *budget.window.counted_bounds(at_ns)))
         self._accounts[budget.budget_id] = account
         for hold in self.holds.values():
             if budget.scope in hold.scopes and hold.at_ns >= account.start_ns:
@@ -216,7 +216,8 @@ class Accounts:
     def _move(self, account: Account, bounds_ns: tuple[int, int], at_ns: int) -> None:
         """Move a rolling window on. While the ledger cannot be read, nothing is taken to have left it."""
         try:
-            account.spent_nano_usd = self._spent(account.budget.scope, *bounds_ns)
+            counted_ns = account.budget.window.counted_bounds(at_ns)
+            account.spent_nano_usd = self._spent(account.budget.scope, *counted_ns)
             account.start_ns, account.end_ns = bounds_ns
         except Unavailable:
             account.end_ns = at_ns + NS_PER_S
