@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ledger.ledgers import AT_NS, KEY, MODEL, TENANT, USER, budget, entry, recomputed, rows, stored_budget, summed
@@ -169,4 +169,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestOneNumber = Machine.TestCase
-TestOneNumber.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestOneNumber.settings = settings(max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate])

@@ -10,7 +10,7 @@ not entered again. The moment at which a hold was placed decides in which window
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from breakeven.errors import Unavailable
@@ -219,12 +219,18 @@ class Accounts:
             counted_ns = account.budget.window.counted_bounds(at_ns)
             account.spent_nano_usd = self._spent(account.budget.scope, *counted_ns)
             account.start_ns, account.end_ns = bounds_ns
+            self._drop_left(account)
         except Unavailable:
             account.end_ns = at_ns + NS_PER_S
         if account.line is not None:
             account.line.call_next()
 
 
-def waiting_count(accounts: Sequence[Account]) -> int:
-    """How many requests wait under these accounts."""
-    return sum(len(account.line) for account in accounts if account.line is not None)
+    def _drop_left(self, account: Account) -> None:
+        """Take out of a rolling account the holds that its window has left; holds are in order of their moments."""
+        for hold in self.holds.values():
+            if hold.at_ns >= account.start_ns:
+                return
+            if account in hold.accounts:
+                hold.accounts = tuple(each for each in hold.accounts if each is not account)
+                account.reserved_nano_usd -= hold.bound_nano_usd
