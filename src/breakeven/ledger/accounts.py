@@ -10,7 +10,7 @@ not entered again. The moment at which a hold was placed decides in which window
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from breakeven.errors import Unavailable
@@ -192,7 +192,7 @@ class Accounts:
     def _opened(self, budget: Budget, at_ns: int) -> Account:
         """A budget's first account here; holds that were placed before the budget was known count in it, too."""
         bounds_ns = budget.window.bounds(at_ns)
-        account = Account(budget, bounds_ns, self._spent(budget.scope, *bounds_ns))
+        account = Account(budget, bounds_ns, self._spent(budget.scope, *budget.window.counted_bounds(at_ns)))
         self._accounts[budget.budget_id] = account
         for hold in self.holds.values():
             if budget.scope in hold.scopes and hold.at_ns >= account.start_ns:
@@ -216,14 +216,21 @@ class Accounts:
     def _move(self, account: Account, bounds_ns: tuple[int, int], at_ns: int) -> None:
         """Move a rolling window on. While the ledger cannot be read, nothing is taken to have left it."""
         try:
-            account.spent_nano_usd = self._spent(account.budget.scope, *bounds_ns)
+            counted_ns = account.budget.window.counted_bounds(at_ns)
+            account.spent_nano_usd = self._spent(account.budget.scope, *counted_ns)
             account.start_ns, account.end_ns = bounds_ns
+            self._drop_left(account)
         except Unavailable:
             account.end_ns = at_ns + NS_PER_S
         if account.line is not None:
             account.line.call_next()
 
 
-def waiting_count(accounts: Sequence[Account]) -> int:
-    """How many requests wait under these accounts."""
-    return sum(len(account.line) for account in accounts if account.line is not None)
+    def _drop_left(self, account: Account) -> None:
+        """Take out of a rolling account the holds that its window has left; holds are in order of their moments."""
+        for hold in self.holds.values():
+            if hold.at_ns >= account.start_ns:
+                return
+            if account in hold.accounts:
+                hold.accounts = tuple(each for each in hold.accounts if each is not account)
+                account.reserved_nano_usd -= hold.bound_nano_usd

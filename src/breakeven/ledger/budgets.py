@@ -124,7 +124,7 @@ def listed(
 
 
 def _state(connection: sqlite3.Connection, budget: Budget, at_ns: int, journal: JournalState) -> BudgetState:
-    start_ns, end_ns = budget.window.bounds(at_ns)
+    start_ns, end_ns = budget.window.counted_bounds(at_ns)
     spent = spent_nano_usd(connection, budget.scope, start_ns, end_ns)
     spent += sum(
         settled.entry.effective_nano_usd

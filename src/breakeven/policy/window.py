@@ -62,6 +62,19 @@ class Window:
         return _calendar_bounds(self.kind, time_zone(self.timezone), at_ns)
 
 
+    def counted_bounds(self, at_ns: int) -> tuple[int, int]:
+        """The stretch whose entries count against a budget at a moment: the window.
+
+        What a clock that ran ahead has put behind the end of a rolling window counts in it, too: it will be in every
+        window to come, so leaving it out now would let the two add up to more than the budget.
+
+        Raises:
+            InputError: no such time zone.
+        """
+        start_ns, end_ns = self.bounds(at_ns)
+        return (start_ns, FOREVER_NS) if self.kind == "rolling" else (start_ns, end_ns)
+
+
 def parse_window(text: str, timezone: str = "UTC") -> Window:
     """The window that ``day``, ``week``, ``month``, ``total`` or a number of days such as ``30d`` means.
 
