@@ -48,7 +48,8 @@ class SimulationResult:
 
     ``refused_requests`` need more cache than a replica has, and count as outside the requirement. ``span_s`` is the
     time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
-    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed.
+    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed, and
+    ``recomputed_tokens``, inputs and parts of answers, are those prefilled again after ``preemptions``.
     ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out; empty where not kept.
     """
 
