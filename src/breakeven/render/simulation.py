@@ -107,7 +107,7 @@ def _latency_section(report: FleetReport) -> Section:
     )
     columns = (left("Latency"), right("p50"), right("p90"), right("p95"), right("p99"))
     wait = (
-        f"A request waits {latency_text(result.mean_wait_s)} for its first step on average; "
+        f"A request waits {latency_text(result.mean_wait_s)} in the queue on average; "
         f"{result.mean_waiting_requests:.2f} wait at a time, {result.most_waiting_requests:,} at most."
     )
     return Section(

@@ -111,7 +111,7 @@ def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> No
 
 @compiled
 def note_begun(waited: int, state: State) -> None:
-    """Count how long a request waited for its first step, and that it waits no more."""
+    """Count how long a request waited since it arrived, and that it waits no more."""
     state.waiting -= 1
     state.queued += waited
     while state.queued >= CARRY:

@@ -49,7 +49,7 @@ def steps_with_room(most: int, more: int, replica: Replica, state: State) -> int
 
 @compiled
 def counted_steps(most: int, more: int, replica: Replica, state: State) -> int:
-    """The same, counted block by block: what decoding sequences hold in the next step, then what each step takes."""
+    """The same, told exactly: what the decoding sequences hold in the next step, then what every further one takes."""
     room = state.room - replica.held - more
     if not state.grows:
         return most if room >= 0 else 0
@@ -63,10 +63,12 @@ def counted_steps(most: int, more: int, replica: Replica, state: State) -> int:
     rounds = room // replica.decoding
     room -= rounds * replica.decoding
     count = 1 + rounds * BLOCK_TOKENS
-    while room >= 0 and count <= most:
+    while count < most:
         room -= replica.crossing[(replica.decode_steps + count) % BLOCK_TOKENS]
+        if room < 0:
+            return count
         count += 1
-    return min(count - 1, most) if room < 0 else most
+    return most
 
 
 @compiled
@@ -94,7 +96,7 @@ def preempt(replica: Replica, state: State, slots: Slots) -> None:
     replica.running -= 1
     prepend(slot, replica.waiting, slots)
     state.waiting += 1
-    state.queued -= replica.now - request.arrival
+    state.queued -= replica.now - request.arrival  # all of it is added again when it begins, so the new wait remains
     state.recomputed_tokens += again
 
 
