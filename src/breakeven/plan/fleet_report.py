@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from breakeven import units
 from breakeven.catalog.evidence import Assumption
 from breakeven.errors import InputError
-from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
+from breakeven.options.instance_hours import month_usd
+from breakeven.options.replica_price import ReplicaPrice, replica_price
+from breakeven.options.statement import usd_per_1k
 from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
 from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
 from breakeven.serving.compiled import INSTALL_HINT
@@ -63,15 +66,14 @@ class FleetReport:
         """The same for 730 hours."""
         if self.usd is None or self.result.span_s <= 0:
             return None
-        hours = Decimal(repr(self.result.span_s)) / units.SECONDS_PER_HOUR
-        return units.rounded_usd(self.usd / hours * units.HOURS_PER_MONTH)
+        return month_usd(self.usd, Fraction(repr(self.result.span_s)) / units.SECONDS_PER_HOUR)
 
     @property
     def usd_per_1k_requests(self) -> Decimal | None:
         """The same for 1,000 served requests."""
         if self.usd is None or self.result.served_requests == 0:
             return None
-        return units.rounded_usd(self.usd / self.result.served_requests * 1_000)
+        return usd_per_1k(self.usd, self.result.served_requests)
 
 
 def fleet_report(

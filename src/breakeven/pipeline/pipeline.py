@@ -1,0 +1,60 @@
+"""Serves requests: each gets a life of its own over what all of them share."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from breakeven.errors import InputError
+from breakeven.pipeline.call import Call
+from breakeven.pipeline.key_limits import KeyLimits
+from breakeven.pipeline.life import RequestLife
+from breakeven.pipeline.refusal import Refusal
+from breakeven.pipeline.reply import Reply
+from breakeven.pipeline.shared import Shared
+
+
+class Pipeline:
+    """Takes requests of authorised keys, and counts those that it does not serve, by the code of the refusal."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self.refusals: Counter[str] = Counter()
+        self._limits = KeyLimits()
+        self._lives: set[RequestLife] = set()
+
+    async def serve(self, call: Call, reply: Reply) -> None:
+        """Answer one request of an authorised key.
+
+        Raises:
+            Refusal: it is not served; nothing was sent to the client.
+            Unavailable: the ledger takes no rows now.
+        """
+        try:
+            question = call.endpoint.question(call.body)
+        except InputError as error:
+            raise Refusal(400, "invalid_request", error.message) from error
+        route = self.shared.allowed_route(question, call.key)
+        taken = self._limits.take(call.key, question)
+        life = RequestLife(self.shared, call, question, route, reply)
+        self._lives.add(life)
+        try:
+            await life.run()
+        finally:
+            self._lives.discard(life)
+            if taken is not None:
+                taken.used_tokens = life.used_tokens
+                taken.give_back()
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count a request that was not served."""
+        self.refusals[refusal.code] += 1
+
+    def give_up(self) -> None:
+        """Settle every request under way by an estimate: the process is about to end."""
+        for life in tuple(self._lives):
+            life.give_up()
+
+    @property
+    def requests_under_way(self) -> int:
+        """Requests that have been taken and are not yet answered."""
+        return len(self._lives)
