@@ -107,7 +107,7 @@ def _latency_section(report: FleetReport) -> Section:
     )
     columns = (left("Latency"), right("p50"), right("p90"), right("p95"), right("p99"))
     wait = (
-        f"A request waits {latency_text(result.mean_wait_s)} for its first step on average; "
+        f"A request waits {latency_text(result.mean_wait_s)} in the queue on average; "
         f"{result.mean_waiting_requests:.2f} wait at a time, {result.most_waiting_requests:,} at most."
     )
     return Section(
@@ -126,6 +126,7 @@ def _use_points(report: FleetReport) -> tuple[str, ...]:
     points = [
         f"Paid for {hours_text(result.replica_h)} of replicas: {used}. One running sequence makes a replica busy.",
         f"{result.input_tokens:,} input and {result.output_tokens:,} output tokens in {result.steps:,} steps.",
+        *_preemption_points(result),
     ]
     if report.file.fleet.autoscaling is not None:
         points.append(f"{result.cold_starts:,} cold starts.")
@@ -136,6 +137,15 @@ def _use_points(report: FleetReport) -> tuple[str, ...]:
     parts += [] if month is None else [f"{usd_text(month)} a month of 730 hours"]
     parts += [] if each is None else [f"{usd_text(each, 4)} per 1,000 requests"]
     return (*points, f"{'; '.join(parts)} ({report.price.basis}: {report.price.source}).")
+
+
+def _preemption_points(result: SimulationResult) -> tuple[str, ...]:
+    """How often the cache was full, where it was."""
+    if not result.preemptions:
+        return ()
+    often = "once" if result.preemptions == 1 else f"{result.preemptions:,} times"
+    again = f"{result.recomputed_tokens:,} tokens were prefilled again"
+    return (f"The cache was full: {often} a running request lost its place, and {again}.",)
 
 
 def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:

@@ -20,7 +20,7 @@ from breakeven.serving.autoscaling import Autoscaling, Policy
 from breakeven.serving.capacity import MAX_RUNNING
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.corrections import Corrections, Deployment
-from breakeven.serving.engine import EngineCoefficients, engine_coefficients
+from breakeven.serving.engine import Admission, EngineCoefficients, engine_coefficients
 from breakeven.serving.fleet import Dispatch, Fleet
 from breakeven.serving.roofline import CHUNK_TOKENS
 from breakeven.workload.stated_values import exact, real, truth, whole
@@ -52,6 +52,7 @@ class FleetFile:
     usd_per_replica_h: Decimal | None
     offer: str
     purchase: PurchaseOption
+    admission: Admission = "blocks"
 
     @property
     def label(self) -> str:
@@ -81,6 +82,7 @@ class FleetFile:
             accelerators=self.tensor_parallel,
             tensor_parallel=self.tensor_parallel,
         )
+        modelled = replace(modelled, admission=self.admission)
         return modelled.corrected((corrections or Corrections()).of_deployments([deployment]))
 
     def with_replicas(self, replicas: int) -> FleetFile:
@@ -128,6 +130,7 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
         purchase=cost.get("purchase", "on_demand"),
+        admission=stated.get("admission", "blocks"),
     )
 
 
@@ -210,6 +213,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "max_running": whole(1, int(MAX_RUNNING)),
         "prefill_chunk_tokens": whole(1, 1_000_000),
         "prefix_caching": truth,
+        "admission": _one_of(get_args(Admission)),
     },
     "requirements": {
         "ttft_s": _ABOVE_ZERO_S,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay import Slots, advance, append, make_room, spread
+from breakeven.serving.replay import advance, append, make_room, spread
 from breakeven.serving.replay_state import (
     BINS,
     BY_KV,
@@ -25,6 +25,7 @@ from breakeven.serving.replay_state import (
     STARTING,
     TICKS_PER_S,
     Ints,
+    Slots,
     State,
 )
 
@@ -71,7 +72,7 @@ def receive(columns: Columns, begin: int, state: State, fleet: Fleet) -> int:
         request.arrival = tick
         request.input = columns.input[row]
         request.output = columns.output[row]
-        request.left = request.input
+        request.written = 0
         state.received += 1
         state.in_system += 1
         state.waiting += 1

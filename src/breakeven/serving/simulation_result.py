@@ -48,7 +48,8 @@ class SimulationResult:
 
     ``refused_requests`` need more cache than a replica has, and count as outside the requirement. ``span_s`` is the
     time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
-    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed.
+    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed, and
+    ``recomputed_tokens``, inputs and parts of answers, are those prefilled again after ``preemptions``.
     ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out; empty where not kept.
     """
 
@@ -69,6 +70,8 @@ class SimulationResult:
     input_tokens: int
     output_tokens: int
     steps: int
+    preemptions: int
+    recomputed_tokens: int
     cold_starts: int
     timeline: Timeline
     compiled: bool
@@ -111,9 +114,11 @@ def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
         mean_wait_s=_ratio(queued * seconds, int(state.served)),
         mean_waiting_requests=_ratio(queued, last),
         most_waiting_requests=int(state.most_waiting),
-        input_tokens=int(state.prefilled_tokens),
+        input_tokens=int(state.prefilled_tokens - state.recomputed_tokens),
         output_tokens=int(state.output_tokens),
         steps=int(state.steps),
+        preemptions=int(state.preemptions),
+        recomputed_tokens=int(state.recomputed_tokens),
         cold_starts=int(state.cold_starts),
         timeline=_timeline(state),
         compiled=is_compiled(),
