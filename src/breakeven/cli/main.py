@@ -94,6 +94,11 @@ DOORS = {
         help="Replay a trace through a fleet: latency, utilization and dollars.",
         heading="Serving",
     ),
+    "serve": Door(
+        target="breakeven.cli.serve:serve",
+        help="The gateway: OpenAI-compatible, every request priced, every budget held.",
+        heading="Run",
+    ),
     "key": Door(
         target="breakeven.cli.key:key",
         help="Give out, list and revoke the gateway's keys.",

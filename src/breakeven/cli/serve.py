@@ -42,7 +42,7 @@ def serve(
     /,
     host: str,
     port: int,
-    ledger: Path,
+    ledger_path: Path,
     upstreams: tuple[str, ...],
     admin_key_file: Path | None,
     log_level: str,
@@ -55,7 +55,7 @@ def serve(
     from breakeven.gateway.serving import serve_until_stopped
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    secret, told = admin_secret(ledger, admin_key_file)
+    secret, told = admin_secret(ledger_path, admin_key_file)
 
     def read() -> Configured:
         from breakeven.cli.config import load
@@ -64,9 +64,9 @@ def serve(
         return _configured(load(context.obj.path, tuple(DOORS)), upstreams, port)
 
     def ready(url: str) -> None:
-        click.echo(f"breakeven serves at {url}/v1 (ledger {ledger}; {told})", err=True)
+        click.echo(f"breakeven serves at {url}/v1 (ledger {ledger_path}; {told})", err=True)
 
-    serve_until_stopped(host, port, ledger, read, secret, ready)
+    serve_until_stopped(host, port, ledger_path, read, secret, ready)
 
 
 def _configured(configuration: Configuration, upstreams: tuple[str, ...], port: int) -> Configured:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from breakeven.gateway.event_loop import run_loop
 from breakeven.gateway.gateway import Gateway, Reload
-from breakeven.gateway.http_server import run_loop
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 
 
