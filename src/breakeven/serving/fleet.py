@@ -13,16 +13,38 @@ Dispatch = Literal["round_robin", "least_outstanding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLatency:
+    """What the API is known to take: seconds to the first token, and for each further one."""
+
+    ttft_s: float
+    tpot_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spill:
+    """Requests sent to an API: those that find more than ``above_requests`` waiting or running on the next replica.
+
+    So do those that find no replica ready, or are longer than a replica's cache. ``latency`` is None where nobody
+    measured the API's; then these requests are in no percentile.
+    """
+
+    above_requests: int
+    latency: ApiLatency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """``replicas`` that are always there, or an ``autoscaling`` policy in their place.
 
-    ``slo`` says what counts as within the requirement: TTFT and mean TPOT of a request.
+    ``slo`` says what counts as within the requirement: TTFT and mean TPOT of a request. With ``spill`` there may be no
+    replica at all.
     """
 
     replicas: int = 1
     dispatch: Dispatch = "least_outstanding"
     autoscaling: Autoscaling | None = None
     slo: Slo = field(default_factory=lambda: Slo(percentile=99.0))
+    spill: Spill | None = None
 
     @property
     def most_replicas(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from breakeven.errors import InputError
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.engine import EngineCoefficients
-from breakeven.serving.fleet import Fleet
+from breakeven.serving.fleet import Fleet, Spill
 from breakeven.serving.replay_state import (
     BY_KV,
     BY_QUEUE,
@@ -17,6 +17,8 @@ from breakeven.serving.replay_state import (
     FIXED,
     LEAST_OUTSTANDING,
     MOST_RUNNING,
+    NEVER,
+    NONE,
     ROUND_ROBIN,
     TICKS_PER_S,
     State,
@@ -39,7 +41,7 @@ def new_state(engine: EngineCoefficients, fleet: Fleet, starts_at_clock_s: float
         InputError: no replica at all, or an engine that runs more sequences at once than can be replayed, or whose
             steps take no time.
     """
-    if fleet.most_replicas < 1:
+    if fleet.most_replicas < (fleet.spill is None):
         raise InputError("a fleet needs at least one replica", hint="replicas = 1")
     if not 1 <= engine.max_running <= MOST_RUNNING:
         raise InputError(f"an engine runs 1 to {MOST_RUNNING} sequences at once", cause=f"{engine.max_running} stated")
@@ -89,10 +91,20 @@ def _fleet_values(fleet: Fleet, engine: EngineCoefficients) -> dict[str, float]:
         "dispatch": _DISPATCH[fleet.dispatch],
         "slo_ttft": ticks(fleet.slo.ttft_s),
         "slo_tpot": fleet.slo.tpot_s * TICKS_PER_S,
+        **_spill_values(fleet.spill),
     }
     if scaling is None:
         return {**values, "policy": FIXED, "least": fleet.replicas}
     return {**values, **_scaling_values(scaling, engine)}
+
+
+def _spill_values(spill: Spill | None) -> dict[str, float]:
+    latency = None if spill is None else spill.latency
+    return {
+        "spill_above": NEVER if spill is None else min(spill.above_requests, NEVER - 1),
+        "api_ttft": NONE if latency is None else ticks(latency.ttft_s),
+        "api_tpot": NONE if latency is None else latency.tpot_s * TICKS_PER_S,
+    }
 
 
 def _scaling_values(scaling: Autoscaling, engine: EngineCoefficients) -> dict[str, float]:

@@ -8,7 +8,7 @@ themselves are rows of NumPy arrays, each class's ``dtype``.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +118,13 @@ class State(Protocol):
     hourly: Ints
     slo_ttft: int
     slo_tpot: float
+    spill_above: int
+    api_ttft: int
+    api_tpot: float
     # Totals.
     received: int
     served: int
+    spilled: int
     within_slo: int
     steps: int
     prefilled_tokens: int
@@ -154,6 +158,26 @@ class State(Protocol):
     billed_bins: Ints
     arrival_bins: Ints
     waiting_bins: Ints
+
+
+class Columns(NamedTuple):
+    """Requests in order of arrival: ticks and tokens, int64 columns of equal length.
+
+    The replay writes 1 into ``spilled`` for each that it sends to the API.
+    """
+
+    arrival: Ints
+    input: Ints
+    output: Ints
+    spilled: Ints
+
+
+class Fleet(NamedTuple):
+    """The records of a replay: all replicas there may be, the requests in the system, kept latencies (2, n)."""
+
+    replicas: Any
+    slots: Any
+    kept: Ints
 
 
 _LENGTHS: Final = {
