@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from breakeven.cli.progress import counting
     "--fleet",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost].",
+    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost], [spill].",
 )
 @click.option("--replicas", type=click.IntRange(1, 1_000), metavar="N", help="A fixed fleet of N in its place.")
 @click.option(
@@ -35,6 +36,7 @@ from breakeven.cli.progress import counting
     metavar="NAME=COLUMN,...",
     help="Columns of the trace: timestamp=, input_tokens=, output_tokens=.",
 )
+@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Date of the API price.  [default: today]")
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -48,8 +50,9 @@ def simulate(
     """Serve the requests of TRACE on the fleet of a file, iteration by iteration, as a continuously batching engine.
 
     TRACE is a request trace, or a workload file: its trace, or one day made up from it, with a note that says so.
-    Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, and the dollars. A
-    fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its most.
+    Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, what went to an
+    API, and the dollars. A fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its
+    most; one that spills, also without.
     """
     from breakeven import api
     from breakeven.render.simulation import render_simulation
@@ -64,11 +67,13 @@ def simulate(
         requests = load_requests(trace, columns, progress)
     if compiles_first() and sys.stderr is not None and sys.stderr.isatty():
         click.echo("compiling the replay, once; the result is kept", err=True)
+    moment: datetime | None = flags["at"]
     report = api.simulate(
         requests,
         file,
         arrivals=flags["arrivals"],
         replicas=flags["replicas"],
+        at=None if moment is None else moment.date(),
         config=configured(context, flags),
     )
     write_output(render_simulation(report, output_format, text_style(out)), out)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from breakeven import units
 from breakeven.catalog.evidence import Assumption
+from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
+from breakeven.options.spilled import spilled_usd
 from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
 from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
 from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
@@ -32,11 +34,15 @@ _CAUTION: Final = "made-up arrivals: real traffic is burstier, so these latencie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alternative:
-    """Another way to scale the same deployment under the same requests; ``usd`` is None where no price is stated."""
+    """Another way to scale the same deployment under the same requests.
+
+    ``usd`` is that of replicas and API together, ``spilled_usd`` that of the API; None where no price is stated.
+    """
 
     label: str
     result: SimulationResult
     usd: Decimal | None
+    spilled_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,7 @@ class FleetReport:
     engine: EngineCoefficients
     result: SimulationResult
     price: ReplicaPrice | None
+    api: PriceCard | None
     alternatives: tuple[Alternative, ...]
     assumptions: tuple[Assumption, ...]
     notes: tuple[str, ...]
@@ -68,18 +75,23 @@ class FleetReport:
 
     @property
     def usd_per_1k_requests(self) -> Decimal | None:
-        """The same for 1,000 served requests."""
-        if self.usd is None or self.result.served_requests == 0:
+        """The same for 1,000 requests that were answered, by a replica or by the API."""
+        answered = self.result.served_requests + self.result.spilled_requests
+        if self.usd is None or answered == 0:
             return None
-        return units.rounded_usd(self.usd / self.result.served_requests * 1_000)
+        return units.rounded_usd(self.usd / answered * 1_000)
 
 
 def fleet_report(
-    trace: Trace, file: FleetFile, arrivals: ArrivalKind = "trace", corrections: Corrections | None = None
+    trace: Trace,
+    file: FleetFile,
+    arrivals: ArrivalKind = "trace",
+    corrections: Corrections | None = None,
+    api: PriceCard | None = None,
 ) -> FleetReport:
     """Replay ``trace`` through the fleet of ``file``, with its times as measurements correct them.
 
-    A day that was made up keeps its times, which are Poisson's.
+    A day that was made up keeps its times, which are Poisson's. ``api`` is the price of what is spilled.
 
     Raises:
         InputError: a schedule without a clock or a day, an unfit offer, a trace that is too long, gamma arrivals for
@@ -96,8 +108,9 @@ def fleet_report(
         engine = engine.with_prefix_reuse(_prefix_reuse_frac(trace))
     kind: ArrivalKind = "poisson" if trace.format_name == MADE_UP and arrivals == "trace" else arrivals
     arrivals_s = trace.arrivals_s if trace.format_name == MADE_UP else _arrivals(trace, kind)
+    prices = _Prices(replica=price, api=api)
     found = tuple(
-        _alternative(label, trace, arrivals_s, engine, fleet, price) for label, fleet in _variants(file.fleet).items()
+        _alternative(label, trace, arrivals_s, engine, fleet, prices) for label, fleet in _variants(file.fleet).items()
     )
     return FleetReport(
         trace_name=trace.name,
@@ -106,10 +119,32 @@ def fleet_report(
         engine=engine,
         result=found[0].result,
         price=price,
+        api=api,
         alternatives=found,
         assumptions=_assumptions(file, engine),
         notes=(*_notes(trace, kind, found[0].result), *_prefix_notes(trace, file)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prices:
+    """Of a replica hour and of the API; None where not stated."""
+
+    replica: ReplicaPrice | None
+    api: PriceCard | None
+
+    def spilled_usd(self, result: SimulationResult) -> Decimal | None:
+        """What the API charges; zero where nothing was spilled."""
+        if not result.spilled_requests:
+            return Decimal(0)
+        if self.api is None:
+            return None
+        return spilled_usd(self.api, result.spilled_input_tokens, result.spilled_output_tokens)
+
+    def usd(self, result: SimulationResult) -> Decimal | None:
+        """Replica hours and API together."""
+        spilled = self.spilled_usd(result)
+        return None if self.replica is None or spilled is None else self.replica.usd(result.replica_h) + spilled
 
 
 def _alternative(
@@ -118,7 +153,7 @@ def _alternative(
     arrivals_s: NDArray[np.float64],
     engine: EngineCoefficients,
     fleet: Fleet,
-    price: ReplicaPrice | None,
+    prices: _Prices,
 ) -> Alternative:
     result = simulate(
         arrivals_s,
@@ -128,14 +163,17 @@ def _alternative(
         fleet,
         starts_at_clock_s=trace.starts_at_clock_s or 0.0,
     )
-    return Alternative(label=label, result=result, usd=None if price is None else price.usd(result.replica_h))
+    return Alternative(
+        label=label, result=result, usd=prices.usd(result), spilled_usd=prices.spilled_usd(result)
+    )
 
 
 def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
-    """The fleet as stated, and where it scales: with a floor of one, to zero, and fixed at its most."""
+    """The fleet as stated; where it scales: with a floor of one, to zero, and fixed at its most; nothing spilled."""
     scaling = fleet.autoscaling
+    kept = {} if fleet.spill is None else {"nothing spilled": replace(fleet, spill=None)}
     if scaling is None:
-        return {"as stated": fleet}
+        return {"as stated": fleet, **kept}
     most = scaling.max_replicas
     floors = {"floor of 1 replica": 1, "scaled to zero": 0}
     others = {
@@ -143,7 +181,7 @@ def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
         for label, floor in floors.items()
         if floor != scaling.min_replicas and floor <= most
     }
-    return {"as stated": fleet, **others, f"fixed at {most}": replace(fleet, replicas=most, autoscaling=None)}
+    return {"as stated": fleet, **others, f"fixed at {most}": replace(fleet, replicas=most, autoscaling=None), **kept}
 
 
 def _with_schedule(fleet: Fleet, trace: Trace) -> Fleet:
@@ -191,6 +229,8 @@ def _notes(trace: Trace, kind: ArrivalKind, result: SimulationResult) -> tuple[s
         notes.append(f"Poisson arrivals; {_CAUTION}")
     if result.refused_requests:
         notes.append(f"{result.refused_requests:,} requests are longer than a replica's cache, and refused")
+    if result.spilled_requests and not result.spilled_is_timed:
+        notes.append("latencies leave out what was sent to the API: its own are unknown until measured or stated")
     if not result.compiled:
         notes.append(f"computed in plain Python, which is slow: {INSTALL_HINT}")
     return tuple(notes)

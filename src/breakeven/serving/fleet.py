@@ -28,7 +28,7 @@ class Spill:
     measured the API's; then these requests are in no percentile.
     """
 
-    above_requests: int
+    above_requests_per_replica: int
     latency: ApiLatency | None = None
 
 

@@ -1,4 +1,4 @@
-"""The fleet file: TOML with [fleet], and where wanted [requirements], [autoscaling], [cold_start], [cost]; strict."""
+"""The fleet file: TOML with [fleet], and where wanted the tables of `_READERS`, from [requirements] to [spot]; strict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from breakeven.serving.capacity import MAX_RUNNING
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.engine import EngineCoefficients, engine_coefficients
-from breakeven.serving.fleet import Dispatch, Fleet
+from breakeven.serving.fleet import ApiLatency, Dispatch, Fleet, Spill
 from breakeven.serving.roofline import CHUNK_TOKENS
 from breakeven.workload.stated_values import exact, real, truth, whole
 from breakeven.workload.workload import Slo
@@ -37,7 +37,8 @@ Reader = Callable[[object], Any]
 class FleetFile:
     """What a fleet file states: a deployment, a fleet of it, and what a replica costs (None where not stated).
 
-    ``offer`` is ``provider/instance@region`` of the catalogue, ``purchase`` how it is bought.
+    ``offer`` is ``provider/instance@region`` of the catalogue, ``purchase`` how it is bought. ``spill_model`` is the
+    hosted model that takes what is spilled, empty where none is named.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FleetFile:
     usd_per_replica_h: Decimal | None
     offer: str
     purchase: PurchaseOption
+    spill_model: str = ""
 
     @property
     def label(self) -> str:
@@ -128,13 +130,14 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
         purchase=cost.get("purchase", "on_demand"),
+        spill_model=read["spill"].get("model", ""),
     )
 
 
 def _fleet(read: Mapping[str, dict[str, Any]], scales: bool, where: str) -> Fleet:
     stated = read["fleet"]
     slo = Slo(**{"percentile": 99.0, **read["requirements"]})
-    given = {key: stated[key] for key in ("replicas", "dispatch") if key in stated}
+    given = {key: stated[key] for key in ("replicas", "dispatch") if key in stated} | {"spill": _spill(read, where)}
     if not scales:
         if read["cold_start"]:
             raise InputError(
@@ -150,6 +153,22 @@ def _fleet(read: Mapping[str, dict[str, Any]], scales: bool, where: str) -> Flee
             hint="write min_replicas and max_replicas in [autoscaling]",
         )
     return Fleet(**given, slo=slo, autoscaling=_autoscaling(read, where))
+
+
+def _spill(read: Mapping[str, dict[str, Any]], where: str) -> Spill | None:
+    above, api = read["fleet"].get("spill_above_requests_per_replica"), read["spill"]
+    if above is None:
+        if api:
+            raise InputError(
+                f"{where}: [spill] without spill_above_requests_per_replica",
+                cause="it says when a replica has too much to take another request",
+                hint="write spill_above_requests_per_replica = 32 in [fleet]",
+            )
+        return None
+    if ("ttft_s" in api) != ("tpot_s" in api):
+        raise InputError(f"{where}: [spill] needs both ttft_s and tpot_s, or neither", hint="state the other one too")
+    latency = ApiLatency(ttft_s=api["ttft_s"], tpot_s=api["tpot_s"]) if "ttft_s" in api else None
+    return Spill(above_requests_per_replica=above, latency=latency)
 
 
 def _autoscaling(read: Mapping[str, dict[str, Any]], where: str) -> Autoscaling:
@@ -210,6 +229,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "max_running": whole(1, int(MAX_RUNNING)),
         "prefill_chunk_tokens": whole(1, 1_000_000),
         "prefix_caching": truth,
+        "spill_above_requests_per_replica": whole(0, 1_000_000),
     },
     "requirements": {
         "ttft_s": _ABOVE_ZERO_S,
@@ -237,6 +257,11 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "usd_per_replica_h": exact("0", "100000"),
         "offer": _text,
         "purchase": _one_of(get_args(PurchaseOption)),
+    },
+    "spill": {
+        "model": _text,
+        "ttft_s": _ABOVE_ZERO_S,
+        "tpot_s": _ABOVE_ZERO_S,
     },
 }
 

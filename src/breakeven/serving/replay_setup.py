@@ -101,7 +101,7 @@ def _fleet_values(fleet: Fleet, engine: EngineCoefficients) -> dict[str, float]:
 def _spill_values(spill: Spill | None) -> dict[str, float]:
     latency = None if spill is None else spill.latency
     return {
-        "spill_above": NEVER if spill is None else min(spill.above_requests, NEVER - 1),
+        "spill_above": NEVER if spill is None else min(spill.above_requests_per_replica, NEVER - 1),
         "api_ttft": NONE if latency is None else ticks(latency.ttft_s),
         "api_tpot": NONE if latency is None else latency.tpot_s * TICKS_PER_S,
     }

@@ -108,7 +108,7 @@ class Simulation:
             self._state.free = len(taken)
         if self._spills:
             sent = np.asarray(columns.spilled, dtype=np.bool_)
-            self._spilled.append(np.stack([inputs[sent], outputs[sent]]))
+            self._spilled.append(np.stack([input_tokens[sent], output_tokens[sent]]).astype(np.int64))
 
     def finish(self) -> SimulationResult:
         """Serve what is still there; no more may be fed after it.
