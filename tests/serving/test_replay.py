@@ -195,7 +195,18 @@ def test_an_engine_without_sense_is_refused(wrong: dict[str, object]) -> None:
         whole(Requests(np.zeros(1), np.ones(1, int), np.ones(1, int)), Fleet(), **wrong)
 
 
-REPLAY = ("compiled", "replay_state", "replay", "replay_scaling", "replay_fleet", "replay_setup", "simulation_result", "simulation")
+REPLAY = (
+    "compiled",
+    "replay_state",
+    "replay_ends",
+    "replay_cache",
+    "replay",
+    "replay_scaling",
+    "replay_fleet",
+    "replay_setup",
+    "simulation_result",
+    "simulation",
+)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,16 @@ from breakeven.serving.capacity import MAX_RUNNING, REFUSALS
 from breakeven.serving.constants import HOST_US_PER_SEQ, online_efficiencies, online_waiting, serving_classes
 from breakeven.serving.corrections import FactorColumns
 from breakeven.serving.deployment import Deployments, deployments, whole_replicas
+from breakeven.serving.replay_state import BLOCK_TOKENS
 
 Floats = NDArray[np.float64]
+
+Admission = Literal["blocks", "whole"]
+"""What must fit into the cache before a request is admitted: the blocks of its prompt, or its whole input and output.
+
+``blocks`` is how vLLM works: the cache is taken block by block as a sequence grows, and where it is full, the request
+admitted last is preempted and computed anew. ``whole`` is TensorRT-LLM's ``GUARANTEED_NO_EVICT``.
+"""
 
 DEFAULT_REQUEST_TOKENS: Final = 1_366
 """Mean input and output of a request of Azure's conversation trace of 2023: where windowed caches are linearized."""
@@ -33,7 +41,8 @@ class EngineCoefficients:
     of ``k`` prompt tokens behind ``p`` done ones ``prefill_s_per_token x k + attention_s_per_token2 x k x (2p + k)``
     more. A step that only prefills takes ``step_s[0]`` and at least ``least_prefill_s``, in which the weights are read.
     ``overhead_s`` is added to each request's latency (HTTP, tokenizer) and keeps no GPU busy. ``kv_tokens`` is the
-    room of the cache, ``chunk_tokens`` the most tokens of one step. ``weight_bytes`` are loaded at a cold start.
+    room of the cache, ``admission`` how it is given out, ``chunk_tokens`` the most tokens of one step. ``weight_bytes``
+    are loaded at a cold start.
     ``low_factor`` and ``high_factor`` bound 80% of measured over modelled throughput.
     """
 
@@ -45,6 +54,7 @@ class EngineCoefficients:
     overhead_s: float = 0.0
     chunk_tokens: int = roofline.CHUNK_TOKENS
     kv_tokens: int
+    admission: Admission = "blocks"
     weight_bytes: float = 0.0
     low_factor: float = 1.0
     high_factor: float = 1.0
@@ -54,6 +64,11 @@ class EngineCoefficients:
     def max_running(self) -> int:
         """Sequences that run at once, at most."""
         return len(self.step_s) - 1
+
+    @property
+    def longest_request_tokens(self) -> int:
+        """Input and output tokens that fit into the cache if nothing else is there."""
+        return self.kv_tokens - (self.kv_tokens % BLOCK_TOKENS if self.admission == "blocks" else 0)
 
     def with_prefix_reuse(self, reuse_frac: float) -> EngineCoefficients:
         """The engine when this share of the input is found in a prefix cache: it costs no prefill, but its room."""

@@ -1,21 +1,19 @@
 """The event loop of one replica: continuous batching, iteration by iteration, exact and without idle iterations.
 
-A step prefills up to ``chunk_tokens`` of the admitted prompts, first come first served, and gives every decoding
-sequence one token. A request is admitted when the cache has room for its whole input and output (as TensorRT-LLM's
-``GUARANTEED_NO_EVICT``), so none is preempted. While nothing is prefilled and nothing can be admitted, all steps up to
-the next end or arrival are taken at once: their durations are an arithmetic series.
+A step gives every decoding sequence one token and prefills up to ``chunk_tokens`` of the prompts, first come first
+served; a request is admitted in the step that has tokens left for it, if the cache has room (`replay_cache` says what
+that is). While nothing is prefilled and nothing can be admitted, all steps up to the next end, arrival or preemption
+are taken at once: their durations are an arithmetic series.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, State
-
-Slots = Any
-"""An array of `Request` records."""
+from breakeven.serving.replay_cache import blocks_taken, grow, held_blocks, residue, steps_with_room
+from breakeven.serving.replay_ends import push_end, remove_end
+from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, Slots, State
 
 
 @compiled
@@ -25,8 +23,8 @@ def advance(replica: Replica, until: int, state: State, slots: Slots, kept: Ints
     A step that has begun is finished, so the clock may pass ``until``; what arrives meanwhile waits for the next step.
     """
     while replica.now < until:
-        admit(replica, state, slots)
-        if replica.prefilling.head != NONE:
+        grow(replica, state, slots)
+        if replica.prefilling.head != NONE or next_fits(replica, state, slots):
             prefill_step(replica, state, slots, kept)
         elif replica.decoding > 0:
             decode_steps(replica, until, state, slots, kept)
@@ -35,19 +33,29 @@ def advance(replica: Replica, until: int, state: State, slots: Slots, kept: Ints
 
 
 @compiled
-def admit(replica: Replica, state: State, slots: Slots) -> None:
-    """Move requests from the queue to the batch, in order, while the next one fits."""
+def next_fits(replica: Replica, state: State, slots: Slots) -> bool:
+    """Whether there is a request in the queue and room for the first one."""
     slot = replica.waiting.head
-    while slot != NONE and replica.running < state.max_running:
-        request = slots[slot]
-        needed = request.input + request.output
-        if replica.reserved + needed > state.kv_tokens:
-            return
-        replica.reserved += needed
-        replica.running += 1
-        replica.waiting.head = request.next
-        append(slot, replica.prefilling, slots)
-        slot = replica.waiting.head
+    if slot == NONE or replica.running == state.max_running:
+        return False
+    request = slots[slot]
+    return replica.held + held_blocks(request, request.input + request.written, state) <= state.room
+
+
+@compiled
+def admit(replica: Replica, state: State, slots: Slots) -> int:
+    """Move the first request of the queue to the batch: its first tokens are prefilled in this step."""
+    slot = replica.waiting.head
+    request = slots[slot]
+    replica.waiting.head = request.next
+    request.left = request.input + request.written
+    replica.held += held_blocks(request, request.left, state)
+    replica.running += 1
+    replica.admissions += 1
+    request.admission = replica.admissions
+    note_begun(replica.now - request.arrival, state)
+    append(slot, replica.prefilling, slots)
+    return int(slot)
 
 
 @compiled
@@ -69,19 +77,21 @@ def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> No
     work = 0.0
     whole = 0
     slot = replica.prefilling.head
-    while slot != NONE and budget > 0:
+    while budget > 0:
+        if slot == NONE:
+            if not next_fits(replica, state, slots):
+                break
+            slot = admit(replica, state, slots)
         request = slots[slot]
         taken = min(request.left, budget)
-        done = request.input - request.left
-        if done == 0:
-            note_begun(replica.now - request.arrival, state)
+        done = request.input + request.written - request.left
         work += state.prefill_token * taken + state.attention_token2 * taken * (2.0 * done + taken)
         state.prefilled_tokens += taken
         request.left -= taken
         budget -= taken
         if request.left == 0:
             whole += 1
-            slot = request.next
+            slot = NONE
     duration = int(work + 0.5)
     if decoding == 0:
         duration = max(duration, state.least_prefill) + state.step[0]
@@ -104,15 +114,16 @@ def note_begun(waited: int, state: State) -> None:
 
 @compiled
 def decode_steps(replica: Replica, until: int, state: State, slots: Slots, kept: Ints) -> None:
-    """The steps up to the next end of a sequence, or to the first step that reaches ``until``, at once."""
+    """The steps up to the next end of a sequence, the last with room, or the first that reaches ``until``, at once."""
     first = state.step[replica.decoding] + state.context_token * replica.context
     growth = state.context_token * replica.decoding
     count = 1
     if state.skips:
-        count = replica.ends[0] - replica.decode_steps
+        count = steps_with_room(replica.ends[0] - replica.decode_steps, replica, state)
         span = until - replica.now
         if count > 1 and series(count - 1, first, growth) >= span:
             count = steps_to(span, first, growth)
+    replica.held += blocks_taken(count - 1, replica, state)
     pass_steps(replica, count, series(count, first, growth), state, slots, kept)
 
 
@@ -149,62 +160,30 @@ def pass_steps(replica: Replica, count: int, duration: int, state: State, slots:
     state.steps += count
     state.output_tokens += replica.decoding * count
     while replica.decoding > 0 and replica.ends[0] == replica.decode_steps:
-        slot = pop_end(replica)
+        slot = remove_end(0, replica)
         request = slots[slot]
         replica.context -= request.input + request.output
+        replica.crossing[residue(replica.decode_steps, request)] -= 1
         complete(slot, replica, state, slots, kept)
 
 
 @compiled
 def start_decoding(replica: Replica, state: State, slots: Slots, kept: Ints) -> None:
-    """The first of the prefilled requests has its first token; it decodes on, or is done."""
+    """The first of the prefilled requests has its next token; it decodes on, or is done."""
     slot = replica.prefilling.head
     request = slots[slot]
     replica.prefilling.head = request.next
-    request.first_token = replica.now
+    if request.written == 0:
+        request.first_token = replica.now
     state.output_tokens += 1
-    if request.output == 1:
+    left = request.output - request.written - 1
+    if left == 0:
         complete(slot, replica, state, slots, kept)
         return
-    push_end(replica, replica.decode_steps + request.output - 1, slot)
-    replica.context += request.input + 1
-
-
-@compiled
-def push_end(replica: Replica, end: int, slot: int) -> None:
-    """Put the end of a sequence into the heap."""
-    ends, ends_of = replica.ends, replica.ends_of
-    place = replica.decoding
-    while place > 0 and ends[(place - 1) // 2] > end:
-        above = (place - 1) // 2
-        ends[place] = ends[above]
-        ends_of[place] = ends_of[above]
-        place = above
-    ends[place] = end
-    ends_of[place] = slot
-    replica.decoding += 1
-
-
-@compiled
-def pop_end(replica: Replica) -> int:
-    """Take the earliest end out of the heap and give its slot."""
-    ends, ends_of = replica.ends, replica.ends_of
-    earliest = ends_of[0]
-    replica.decoding -= 1
-    size = replica.decoding
-    end, slot = ends[size], ends_of[size]
-    place, child = 0, 1
-    while child < size:
-        if child + 1 < size and ends[child + 1] < ends[child]:
-            child += 1
-        if ends[child] >= end:
-            break
-        ends[place] = ends[child]
-        ends_of[place] = ends_of[child]
-        place, child = child, 2 * child + 1
-    ends[place] = end
-    ends_of[place] = slot
-    return int(earliest)
+    end = replica.decode_steps + left
+    push_end(end, slot, replica)
+    replica.crossing[residue(end, request)] += 1
+    replica.context += request.input + request.written + 1
 
 
 @compiled
@@ -225,7 +204,7 @@ def complete(slot: int, replica: Replica, state: State, slots: Slots, kept: Ints
     if ttft <= state.slo_ttft and tpot <= state.slo_tpot:
         state.within_slo += 1
     needed = request.input + request.output
-    replica.reserved -= needed
+    replica.held -= held_blocks(request, needed - 1, state)
     replica.running -= 1
     replica.outstanding -= 1
     state.kv_needed -= needed

@@ -55,7 +55,7 @@ def receive(columns: Columns, begin: int, state: State, fleet: Fleet) -> int:
         request.arrival = tick
         request.input = columns.input[row]
         request.output = columns.output[row]
-        request.left = request.input
+        request.written = 0
         state.received += 1
         state.in_system += 1
         state.waiting += 1
@@ -71,7 +71,7 @@ def is_spilled(place: int, row: int, columns: Columns, state: State, fleet: Flee
     """Whether a request goes to the API: no replica is ready, or none could hold it, or the next one has too much."""
     if state.spill_above == NEVER:
         return False
-    if place == NONE or columns.input[row] + columns.output[row] > state.kv_tokens:
+    if place == NONE or columns.input[row] + columns.output[row] > state.longest:
         return True
     replica = fleet.replicas[place]
     advance(replica, columns.arrival[row], state, fleet.slots, fleet.kept)

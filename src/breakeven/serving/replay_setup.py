@@ -10,6 +10,7 @@ from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet, Spill
 from breakeven.serving.replay_state import (
+    BLOCK_TOKENS,
     BY_KV,
     BY_QUEUE,
     BY_SCHEDULE,
@@ -68,11 +69,12 @@ def _is_sound(engine: EngineCoefficients) -> bool:
         engine.least_prefill_s,
         engine.overhead_s,
     )
-    whole = engine.chunk_tokens >= 1 and engine.kv_tokens >= 1
+    whole = engine.chunk_tokens >= 1 and engine.longest_request_tokens >= 1
     return whole and all(isfinite(each) and each >= 0 for each in times) and min(map(ticks, engine.step_s[1:])) > 0
 
 
 def _engine_values(engine: EngineCoefficients) -> dict[str, float]:
+    grows = engine.admission == "blocks"
     return {
         "context_token": ticks(engine.context_s_per_token),
         "prefill_token": engine.prefill_s_per_token * TICKS_PER_S,
@@ -81,6 +83,9 @@ def _engine_values(engine: EngineCoefficients) -> dict[str, float]:
         "overhead": ticks(engine.overhead_s),
         "chunk_tokens": engine.chunk_tokens,
         "kv_tokens": engine.kv_tokens,
+        "longest": engine.longest_request_tokens,
+        "grows": int(grows),
+        "room": engine.kv_tokens // BLOCK_TOKENS if grows else engine.kv_tokens,
         "max_running": engine.max_running,
     }
 

@@ -17,6 +17,9 @@ from breakeven.serving.compiled import is_compiled
 
 Ints = NDArray[np.int64]
 
+Slots = Any
+"""An array of `Request` records."""
+
 TICKS_PER_S: Final = 1 << 38
 """Ticks in a second: one tick is 3.6 picoseconds, and 388 days fit into 63 bits."""
 MOST_SPAN_S: Final = float(1 << 24)
@@ -34,6 +37,8 @@ OFF, STARTING, READY, DRAINING = 0, 1, 2, 3
 ROUND_ROBIN, LEAST_OUTSTANDING = 0, 1
 FIXED, BY_QUEUE, BY_KV, BY_SCHEDULE = 0, 1, 2, 3
 
+BLOCK_TOKENS: Final = 16
+"""Tokens of a block of the cache: vLLM's default."""
 MOST_RUNNING: Final = 1_024
 """Sequences that a replica runs at once, at most."""
 BUCKETS_PER_OCTAVE: Final = 256
@@ -46,8 +51,10 @@ FIRST_BIN_SHIFT: Final = 41
 
 
 class Request(Protocol):
-    """A request in the system, in a slot that is used again. ``left`` is input not yet prefilled.
+    """A request in the system, in a slot that is used again.
 
+    ``written`` are the tokens of its answer that it had when it was preempted, which are prefilled behind its input
+    when it is admitted again; ``left`` is what is not prefilled yet. ``admission`` counts its replica's admissions;
     ``next`` links the slots of one queue, and those that are free.
     """
 
@@ -56,7 +63,9 @@ class Request(Protocol):
     first_token: int
     input: int
     output: int
+    written: int
     left: int
+    admission: int
     next: int
 
 
@@ -71,8 +80,9 @@ class Replica(Protocol):
     """One replica.
 
     ``decode_steps`` counts the steps in which all decoding sequences advanced; the heap of ``ends`` has the counts at
-    which they are done, ``ends_of`` their slots. ``context`` are the cached tokens that a decode step reads,
-    ``reserved`` those set aside, ``billed_from`` the tick from which the replica is paid for.
+    which they are done, ``ends_of`` their slots, ``crossing`` how many take a block before the step of that count
+    modulo 16. ``context`` are the cached tokens that a decode step reads, ``held`` what is taken of the cache's room,
+    ``billed_from`` the tick from which the replica is paid for.
     """
 
     now: int
@@ -81,14 +91,16 @@ class Replica(Protocol):
     decoding: int
     running: int
     outstanding: int
+    admissions: int
     context: int
-    reserved: int
+    held: int
     decode_steps: int
     status: int
     ready_at: int
     billed_from: int
     ends: Ints
     ends_of: Ints
+    crossing: Ints
 
 
 class State(Protocol):
@@ -104,6 +116,9 @@ class State(Protocol):
     chunk_tokens: int
     kv_tokens: int
     max_running: int
+    # Whether a sequence takes blocks as it grows, and the room of the cache: blocks, or tokens where none grows.
+    grows: int
+    room: int
     # The rules.
     skips: int
     dispatch: int
@@ -119,6 +134,7 @@ class State(Protocol):
     slo_ttft: int
     slo_tpot: float
     spill_above: int
+    longest: int
     api_ttft: int
     api_tpot: float
     # Totals.
@@ -128,6 +144,8 @@ class State(Protocol):
     within_slo: int
     steps: int
     prefilled_tokens: int
+    recomputed_tokens: int
+    preemptions: int
     output_tokens: int
     busy: int
     busy_carries: int
@@ -176,13 +194,14 @@ class Fleet(NamedTuple):
     """The records of a replay: all replicas there may be, the requests in the system, kept latencies (2, n)."""
 
     replicas: Any
-    slots: Any
+    slots: Slots
     kept: Ints
 
 
 _LENGTHS: Final = {
     "ends": MOST_RUNNING,
     "ends_of": MOST_RUNNING,
+    "crossing": BLOCK_TOKENS,
     "step": MOST_RUNNING + 1,
     "hourly": 24,
     "ttft": BUCKETS,

@@ -97,7 +97,7 @@ class Simulation:
         """
         self._check_order(arrivals_s)
         inputs, outputs = np.maximum(input_tokens, 1), np.maximum(output_tokens, 1)
-        fits = (inputs + outputs <= self._engine.kv_tokens) | self._spills
+        fits = (inputs + outputs <= self._engine.longest_request_tokens) | self._spills
         self._refused += int(len(fits) - fits.sum())
         told = (_tick_column(arrivals_s[fits]), inputs[fits], outputs[fits], np.zeros(int(fits.sum())))
         columns = self._loop.Columns(*map(_column, told))

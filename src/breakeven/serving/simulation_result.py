@@ -72,6 +72,8 @@ class SimulationResult:
     input_tokens: int
     output_tokens: int
     steps: int
+    preemptions: int
+    recomputed_tokens: int
     cold_starts: int
     timeline: Timeline
     compiled: bool
@@ -128,9 +130,11 @@ def result_of(state: Any, kept: Ints, refused: int, spilled: Ints) -> Simulation
         mean_wait_s=_ratio(queued * seconds, int(state.served)),
         mean_waiting_requests=_ratio(queued, last),
         most_waiting_requests=int(state.most_waiting),
-        input_tokens=int(state.prefilled_tokens),
+        input_tokens=int(state.prefilled_tokens - state.recomputed_tokens),
         output_tokens=int(state.output_tokens),
         steps=int(state.steps),
+        preemptions=int(state.preemptions),
+        recomputed_tokens=int(state.recomputed_tokens),
         cold_starts=int(state.cold_starts),
         timeline=_timeline(state),
         compiled=is_compiled(),
