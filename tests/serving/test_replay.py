@@ -202,6 +202,7 @@ REPLAY = (
     "replay_cache",
     "replay",
     "replay_scaling",
+    "replay_losses",
     "replay_fleet",
     "replay_setup",
     "simulation_result",

@@ -18,6 +18,7 @@ KERNELS: Final = (
     "replay_ends.py",
     "replay_state.py",
     "replay_scaling.py",
+    "replay_losses.py",
     "replay_fleet.py",
 )
 """Files that the machine code is made from: a change in one makes all of it stale."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from breakeven.serving.autoscaling import Autoscaling
+from breakeven.serving.interruptions import Interruptions
 from breakeven.workload.workload import Slo
 
 Dispatch = Literal["round_robin", "least_outstanding"]
@@ -37,7 +38,7 @@ class Fleet:
     """``replicas`` that are always there, or an ``autoscaling`` policy in their place.
 
     ``slo`` says what counts as within the requirement: TTFT and mean TPOT of a request. With ``spill`` there may be no
-    replica at all.
+    replica at all. ``interruptions`` take replicas away.
     """
 
     replicas: int = 1
@@ -45,6 +46,7 @@ class Fleet:
     autoscaling: Autoscaling | None = None
     slo: Slo = field(default_factory=lambda: Slo(percentile=99.0))
     spill: Spill | None = None
+    interruptions: Interruptions = field(default_factory=Interruptions)
 
     @property
     def most_replicas(self) -> int:

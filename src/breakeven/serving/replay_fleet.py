@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from breakeven.serving.compiled import compiled
 from breakeven.serving.replay import advance, append, bucket, make_room
+from breakeven.serving.replay_cache import prepend
+from breakeven.serving.replay_losses import next_loss, take_losses
 from breakeven.serving.replay_scaling import check, count_status, start_replicas, stop
 from breakeven.serving.replay_state import (
     BINS,
@@ -33,6 +35,7 @@ def start(state: State, fleet: Fleet) -> None:
         fleet.replicas[place].status = READY
     state.next_check = NEVER if state.policy == FIXED else 0
     state.next_ready = NEVER
+    state.next_loss = next_loss(state, fleet)
 
 
 @compiled
@@ -165,16 +168,51 @@ def chosen_place(tick: int, state: State, fleet: Fleet) -> int:
 
 @compiled
 def pass_events(until: int, state: State, fleet: Fleet) -> None:
-    """Everything that happens up to ``until`` beside arrivals: replicas become ready, the policy is checked."""
+    """Everything that happens up to ``until`` beside arrivals: replicas come ready or are lost, the policy is checked."""
     while True:
-        tick = min(state.next_check, state.next_ready)
+        tick = next_event(state)
         if tick > until:
             return
         if state.next_ready <= tick:
             make_ready(tick, state, fleet)
+        if state.next_loss <= tick:
+            pass_losses(tick, state, fleet)
         if state.next_check <= tick:
             check(tick, state, fleet)
             state.next_check += state.interval
+
+
+@compiled
+def next_event(state: State) -> int:
+    """The tick of the next event that is not an arrival."""
+    return min(state.next_check, state.next_ready, state.next_loss)
+
+
+@compiled
+def pass_losses(tick: int, state: State, fleet: Fleet) -> None:
+    """Replicas are lost, a policy looks at what is left, and their requests go to the head of other queues.
+
+    They are given out from the last to the first, so that each queue keeps their order.
+    """
+    until = take_losses(tick, state, fleet)
+    if state.policy != FIXED:
+        check(tick, state, fleet)
+    slot = state.lost.head
+    state.lost.head = NONE
+    while slot != NONE:
+        following = fleet.slots[slot].next
+        place = chosen_place(until, state, fleet)
+        if place == NONE:
+            prepend(slot, state.backlog, fleet.slots)
+            if count_status(STARTING, fleet) == 0:
+                start_replicas(1, tick, state, fleet)
+        else:
+            replica = fleet.replicas[place]
+            advance(replica, until, state, fleet.slots, fleet.kept)
+            replica.now = max(replica.now, until)
+            replica.outstanding += 1
+            prepend(slot, replica.waiting, fleet.slots)
+        slot = following
 
 
 @compiled
@@ -199,14 +237,23 @@ def make_ready(tick: int, state: State, fleet: Fleet) -> None:
 
 @compiled
 def finish(state: State, fleet: Fleet) -> None:
-    """Serve what is left, then stop every replica at the last event."""
-    tick = min(state.next_check, state.next_ready)
+    """Serve what is left, then stop every replica at the last event. What is lost after the last answer is not lost."""
+    tick = next_event(state)
     while state.in_system > 0 and tick < NEVER:
-        pass_events(tick, state, fleet)
-        tick = min(state.next_check, state.next_ready)
-    for place in range(len(fleet.replicas)):
-        if fleet.replicas[place].status >= READY:
-            advance(fleet.replicas[place], NEVER, state, fleet.slots, fleet.kept)
+        if state.next_loss == tick:
+            advance_all(tick, state, fleet)
+        if state.in_system > 0:
+            pass_events(tick, state, fleet)
+        tick = next_event(state)
+    advance_all(NEVER, state, fleet)
     for place in range(len(fleet.replicas)):
         if fleet.replicas[place].status != OFF:
             stop(place, state.last_event, state, fleet)
+
+
+@compiled
+def advance_all(until: int, state: State, fleet: Fleet) -> None:
+    """Bring every replica that serves up to a tick."""
+    for place in range(len(fleet.replicas)):
+        if fleet.replicas[place].status >= READY:
+            advance(fleet.replicas[place], until, state, fleet.slots, fleet.kept)

@@ -85,14 +85,20 @@ def start_replicas(count: int, tick: int, state: State, fleet: Fleet) -> None:
             fleet.replicas[place].status = READY
             count -= 1
     for place in range(len(fleet.replicas)):
-        replica = fleet.replicas[place]
-        if count > 0 and replica.status == OFF:
-            replica.status = STARTING
-            replica.ready_at = tick + state.cold_start
-            replica.billed_from = tick + state.unbilled
-            state.next_ready = min(state.next_ready, replica.ready_at)
-            state.cold_starts += 1
+        if count > 0 and fleet.replicas[place].status == OFF:
+            start_replica(place, tick, state, fleet)
             count -= 1
+
+
+@compiled
+def start_replica(place: int, tick: int, state: State, fleet: Fleet) -> None:
+    """Begin a cold start."""
+    replica = fleet.replicas[place]
+    replica.status = STARTING
+    replica.ready_at = tick + state.cold_start
+    replica.billed_from = tick + state.unbilled
+    state.next_ready = min(state.next_ready, replica.ready_at)
+    state.cold_starts += 1
 
 
 @compiled
@@ -101,7 +107,7 @@ def drain_replicas(count: int, tick: int, state: State, fleet: Fleet) -> None:
     for _ in range(count):
         best = NONE
         fewest = NEVER
-        for place in range(len(fleet.replicas)):
+        for place in range(state.kept_replicas, len(fleet.replicas)):
             replica = fleet.replicas[place]
             if replica.status == READY and replica.outstanding < fewest:
                 best, fewest = place, replica.outstanding

@@ -12,7 +12,7 @@ from breakeven.errors import InputError
 from breakeven.serving.compiled import is_compiled
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
-from breakeven.serving.replay_setup import new_state
+from breakeven.serving.replay_setup import loss_columns, new_state
 from breakeven.serving.replay_state import (
     MOST_SPAN_S,
     TICKS_PER_S,
@@ -83,6 +83,7 @@ class Simulation:
             replicas=records(Replica, fleet.most_replicas),
             slots=free_requests(FIRST_SLOTS),
             kept=kept_columns(kept_requests),
+            losses=loss_columns(fleet),
         )
         self._last_s = 0.0
         self._refused = 0

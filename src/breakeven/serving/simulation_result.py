@@ -75,6 +75,8 @@ class SimulationResult:
     preemptions: int
     recomputed_tokens: int
     cold_starts: int
+    interruptions: int
+    interrupted_requests: int
     timeline: Timeline
     compiled: bool
     ttft_s: Floats = field(default_factory=lambda: np.empty(0))
@@ -136,6 +138,8 @@ def result_of(state: Any, kept: Ints, refused: int, spilled: Ints) -> Simulation
         preemptions=int(state.preemptions),
         recomputed_tokens=int(state.recomputed_tokens),
         cold_starts=int(state.cold_starts),
+        interruptions=int(state.interruptions),
+        interrupted_requests=int(state.interrupted_requests),
         timeline=_timeline(state),
         compiled=is_compiled(),
         ttft_s=columns[0],
