@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay_cache import blocks_taken, grow, held_blocks, residue, steps_with_room
+from breakeven.serving.replay_cache import admission_room, has_room, make_room_to_grow, residue, steps_with_room
 from breakeven.serving.replay_ends import push_end, remove_end
 from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, Slots, State
 
@@ -23,7 +23,7 @@ def advance(replica: Replica, until: int, state: State, slots: Slots, kept: Ints
     A step that has begun is finished, so the clock may pass ``until``; what arrives meanwhile waits for the next step.
     """
     while replica.now < until:
-        grow(replica, state, slots)
+        make_room_to_grow(replica, state, slots)
         if replica.prefilling.head != NONE or next_fits(replica, state, slots):
             prefill_step(replica, state, slots, kept)
         elif replica.decoding > 0:
@@ -39,7 +39,7 @@ def next_fits(replica: Replica, state: State, slots: Slots) -> bool:
     if slot == NONE or replica.running == state.max_running:
         return False
     request = slots[slot]
-    return replica.held + held_blocks(request, request.input + request.written, state) <= state.room
+    return has_room(1, admission_room(request, state), replica, state)
 
 
 @compiled
@@ -49,7 +49,7 @@ def admit(replica: Replica, state: State, slots: Slots) -> int:
     request = slots[slot]
     replica.waiting.head = request.next
     request.left = request.input + request.written
-    replica.held += held_blocks(request, request.left, state)
+    replica.held += admission_room(request, state)
     replica.running += 1
     replica.admissions += 1
     request.admission = replica.admissions
@@ -123,7 +123,6 @@ def decode_steps(replica: Replica, until: int, state: State, slots: Slots, kept:
         span = until - replica.now
         if count > 1 and series(count - 1, first, growth) >= span:
             count = steps_to(span, first, growth)
-    replica.held += blocks_taken(count - 1, replica, state)
     pass_steps(replica, count, series(count, first, growth), state, slots, kept)
 
 
@@ -176,6 +175,8 @@ def start_decoding(replica: Replica, state: State, slots: Slots, kept: Ints) -> 
     if request.written == 0:
         request.first_token = replica.now
     state.output_tokens += 1
+    if state.grows:
+        replica.held -= admission_room(request, state)
     left = request.output - request.written - 1
     if left == 0:
         complete(slot, replica, state, slots, kept)
@@ -204,7 +205,8 @@ def complete(slot: int, replica: Replica, state: State, slots: Slots, kept: Ints
     if ttft <= state.slo_ttft and tpot <= state.slo_tpot:
         state.within_slo += 1
     needed = request.input + request.output
-    replica.held -= held_blocks(request, needed - 1, state)
+    if not state.grows:
+        replica.held -= needed
     replica.running -= 1
     replica.outstanding -= 1
     state.kv_needed -= needed

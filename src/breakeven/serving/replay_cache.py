@@ -6,8 +6,9 @@ and goes to the head of the queue; its prompt and the tokens that it has are pre
 ``GUARANTEED_NO_EVICT`` (``"whole"``): a request takes the tokens of its whole input and output when it is admitted, so
 nothing grows and none has to go.
 
-A sequence takes a block every 16 steps, so a count of the decoding sequences by the step, modulo 16, at which they do
-tells how much any number of steps takes.
+Nothing is counted at each step. Decoding sequences hold a block for every 16 tokens and one for the rest; what the
+rest lacks to 16 follows from the step, modulo 16, before which a sequence takes its next block, so a count of the
+sequences by that number gives the blocks that they hold after any number of steps.
 """
 
 from __future__ import annotations
@@ -18,10 +19,16 @@ from breakeven.serving.replay_state import BLOCK_TOKENS, NONE, Queue, Replica, R
 
 
 @compiled
-def held_blocks(request: Request, cached: int, state: State) -> int:
-    """What a request with ``cached`` tokens in the cache holds of it: blocks, or tokens where it holds its whole."""
+def blocks_of(tokens: int) -> int:
+    """Blocks that tokens of one sequence take."""
+    return (tokens + BLOCK_TOKENS - 1) // BLOCK_TOKENS
+
+
+@compiled
+def admission_room(request: Request, state: State) -> int:
+    """What a request takes of the cache when it is admitted: blocks of its prompt, or tokens of its whole."""
     if state.grows:
-        return (cached + BLOCK_TOKENS - 1) // BLOCK_TOKENS
+        return blocks_of(request.input + request.written)
     return request.input + request.output
 
 
@@ -32,43 +39,47 @@ def residue(end: int, request: Request) -> int:
 
 
 @compiled
-def grow(replica: Replica, state: State, slots: Slots) -> None:
-    """Take the blocks that the decoding sequences need in the next step, those of the last admitted if need be."""
+def taken(steps: int, replica: Replica, state: State) -> int:
+    """What of the cache's room is taken after so many steps, if none is admitted, is done or has to go."""
     if not state.grows:
-        return
-    step = replica.decode_steps % BLOCK_TOKENS
-    while replica.held + replica.crossing[step] > state.room:
-        preempt(replica, state, slots)
-        state.preemptions += 1
-    replica.held += replica.crossing[step]
+        return replica.held
+    tokens = replica.context + (steps - 1) * replica.decoding
+    after = replica.decode_steps + steps
+    for step in range(BLOCK_TOKENS):
+        tokens += replica.crossing[step] * ((step - after) % BLOCK_TOKENS)
+    return replica.held + tokens // BLOCK_TOKENS
 
 
 @compiled
-def blocks_taken(count: int, replica: Replica, state: State) -> int:
-    """Blocks that the decoding sequences take in the ``count`` steps after the next one."""
-    if not state.grows:
-        return 0
-    taken = count // BLOCK_TOKENS * replica.decoding
-    for step in range(1, count % BLOCK_TOKENS + 1):
-        taken += replica.crossing[(replica.decode_steps + step) % BLOCK_TOKENS]
-    return taken
+def has_room(steps: int, more: int, replica: Replica, state: State) -> bool:
+    """Whether there is room for so many steps and for ``more`` blocks beside them."""
+    tokens = replica.context + (steps - 1 + BLOCK_TOKENS) * replica.decoding  # at least what the sequences take
+    if replica.held + more + tokens // BLOCK_TOKENS <= state.room:
+        return True
+    return taken(steps, replica, state) + more <= state.room
+
+
+@compiled
+def make_room_to_grow(replica: Replica, state: State, slots: Slots) -> None:
+    """Let those admitted last go until the decoding sequences have the blocks for their next step."""
+    while not has_room(1, 0, replica, state):
+        preempt(replica, state, slots)
+        state.preemptions += 1
 
 
 @compiled
 def steps_with_room(most: int, replica: Replica, state: State) -> int:
-    """How many steps, of ``most``, pass before one for which there are too few blocks; those of the first are taken."""
-    room = state.room - replica.held
-    if not state.grows or (most // BLOCK_TOKENS + 1) * replica.decoding <= room:
+    """How many steps, of ``most``, pass before one for which there are too few blocks; there is room for the first."""
+    if has_room(most, 0, replica, state):
         return most
+    room = state.room - taken(1, replica, state)
     rounds = room // replica.decoding
     room -= rounds * replica.decoding
     count = 1 + rounds * BLOCK_TOKENS
-    while count < most:
+    while room >= 0:
         room -= replica.crossing[(replica.decode_steps + count) % BLOCK_TOKENS]
-        if room < 0:
-            return count
         count += 1
-    return most
+    return count - 1
 
 
 @compiled
@@ -85,14 +96,13 @@ def preempt(replica: Replica, state: State, slots: Slots) -> None:
         request = slots[slot]
         request.written = request.output - left
         again = request.input + request.written
-        replica.held -= held_blocks(request, again - 1, state)
         replica.context -= again
         replica.crossing[residue(replica.decode_steps + left, request)] -= 1
     else:
         request = slots[slot]
         prompt = request.input + request.written
         again = prompt - request.left
-        replica.held -= held_blocks(request, prompt, state)
+        replica.held -= admission_room(request, state)
         replica.prefilling.head = NONE
     replica.running -= 1
     prepend(slot, replica.waiting, slots)
