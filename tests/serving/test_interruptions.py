@@ -87,7 +87,7 @@ def test_losses_after_the_last_answer_change_nothing(requests: Requests, fleet: 
 
 
 def test_a_request_whose_replica_is_lost_is_prefilled_again_with_what_it_had() -> None:
-    """A lone request of 64 tokens decodes when its replica goes; a fresh one prefills prompt and answer, and goes on."""
+    """A request of 64 tokens decodes when its replica goes; a fresh one prefills prompt and answer, and goes on."""
     at = engine()
     alone = whole(Requests(np.zeros(1), np.array([64]), np.array([50])), Fleet())
     fleet = losing(Fleet(replicas=1), [(0.3, 0)], kept=0)
@@ -153,7 +153,9 @@ def test_one_more_interruption_never_serves_a_lone_replica_sooner(
 
 def test_the_more_interruptions_the_fewer_requests_within_the_requirement() -> None:
     draw = np.random.default_rng(17)
-    requests = Requests(np.sort(draw.uniform(0, 300, 1_800)), draw.integers(1, 300, 1_800), draw.integers(1, 100, 1_800))
+    requests = Requests(
+        np.sort(draw.uniform(0, 300, 1_800)), draw.integers(1, 300, 1_800), draw.integers(1, 100, 1_800)
+    )
     every = sorted((float(at_s), place) for place in (0, 1) for at_s in draw.uniform(0, 300, 64))
     slow = ColdStart(provision_s=2, pull_s=2, compile_s=6)
     within = []

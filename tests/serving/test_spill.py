@@ -1,4 +1,4 @@
-"""What a full fleet sends to an API: counted by itself, never lost, and in the latencies only where these are stated."""
+"""What a full fleet sends to an API: counted, never lost, and in the latencies only where the API's are stated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ TO_ZERO = Autoscaling(
 FAST = ApiLatency(ttft_s=0.2, tpot_s=0.01)
 
 spills = st.builds(
-    Spill, above_requests_per_replica=st.integers(0, 6), latency=st.sampled_from((None, FAST, ApiLatency(ttft_s=9, tpot_s=1)))
+    Spill,
+    above_requests_per_replica=st.integers(0, 6),
+    latency=st.sampled_from((None, FAST, ApiLatency(ttft_s=9, tpot_s=1))),
 )
 fleets = st.one_of(
     st.builds(

@@ -20,7 +20,7 @@ from breakeven.cli.progress import counting
     "--fleet",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost], [spill].",
+    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost], [spill], [spot].",
 )
 @click.option("--replicas", type=click.IntRange(1, 1_000), metavar="N", help="A fixed fleet of N in its place.")
 @click.option(
@@ -36,7 +36,9 @@ from breakeven.cli.progress import counting
     metavar="NAME=COLUMN,...",
     help="Columns of the trace: timestamp=, input_tokens=, output_tokens=.",
 )
-@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Date of the API price.  [default: today]")
+@click.option(
+    "--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Date of the API price.  [default: today]"
+)
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -52,7 +54,7 @@ def simulate(
     TRACE is a request trace, or a workload file: its trace, or one day made up from it, with a note that says so.
     Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, what went to an
     API, and the dollars. A fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its
-    most; one that spills, also without.
+    most; one that spills or is interrupted, also without.
     """
     from breakeven import api
     from breakeven.render.simulation import render_simulation

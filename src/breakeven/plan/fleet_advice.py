@@ -15,8 +15,8 @@ from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.price_card import PriceCard
-from breakeven.catalog.spot import SpotZone, spot_zones
-from breakeven.errors import NothingFits, UnknownName
+from breakeven.catalog.spot import SpotZone
+from breakeven.errors import NothingFits
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.hosted_api import HostedApis
 from breakeven.options.statement import CostLine
@@ -32,11 +32,9 @@ from breakeven.plan.instance_types import (
 from breakeven.plan.mix import Floats, MixedType, MixPlan, mix, request_buckets
 from breakeven.plan.spill import ApiPrice, Hybrid, OwnInstance, SpillPlan
 from breakeven.plan.spot import SpotOutcome, SpotPolicy, price_with_interruptions, simulate_spot
+from breakeven.plan.spot_losses import observed_zones
 from breakeven.serving.corrections import Corrections
 from breakeven.workload.workload import Workload
-
-LONGEST_OBSERVATION_DAYS = 40.0
-"""Observations of at least so many days are used; the table's shorter ones are of other instance sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,15 +176,12 @@ def _planned_frac(workload: Workload) -> float:
     return workload.costs.peak_load_frac / workload.burst_frac
 
 
-def _zones(question: FleetQuestion, region: str) -> list[SpotZone]:
+def _zones(question: FleetQuestion, region: str) -> tuple[SpotZone, ...]:
     """The observations of the named zones, or of the region, or of all where the region was not observed."""
-    known = {zone.zone: zone for zone in spot_zones() if zone.observed_days >= LONGEST_OBSERVATION_DAYS}
-    for name in question.limits.zones:
-        if name not in known:
-            raise UnknownName(f"no spot zone {name!r} was observed", hint=f"one of {', '.join(known)}")
     if question.limits.zones:
-        return [known[name] for name in question.limits.zones]
-    return [zone for zone in known.values() if zone.region == region] or list(known.values())
+        return observed_zones(question.limits.zones)
+    known = observed_zones()
+    return tuple(zone for zone in known if zone.region == region) or known
 
 
 def _spot(

@@ -7,7 +7,7 @@ way is replayed request by request. Money follows from the instance-hours that t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 
 from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
+from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
+from breakeven.options.spilled import spilled_lines
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.plan.spill import ApiPrice
+from breakeven.plan.spot_losses import spot_interruptions
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.engine import EngineCoefficients
-from breakeven.serving.fleet import Fleet
+from breakeven.serving.fleet import Fleet, Spill
+from breakeven.serving.interruptions import SpotTerms
 from breakeven.serving.simulation import simulate
 from breakeven.serving.simulation_result import SimulationResult, Timeline
 from breakeven.workload.workload import Slo
@@ -46,16 +50,6 @@ class Traffic:
     def hours(self) -> Fraction:
         """Length of the whole, in hours."""
         return Fraction(self.interval_s) * len(self.rates_per_s) / units.SECONDS_PER_HOUR
-
-    def where(self, kept: NDArray[np.bool_]) -> Traffic:
-        """A part of the requests."""
-        return Traffic(
-            rates_per_s=self.rates_per_s,
-            interval_s=self.interval_s,
-            arrivals_s=self.arrivals_s[kept],
-            input_tokens=self.input_tokens[kept],
-            output_tokens=self.output_tokens[kept],
-        )
 
 
 def draw_traffic(
@@ -89,7 +83,9 @@ class FleetTerms:
 
     ``requests_per_s`` is what an instance is planned to carry, and ``requests_at_once`` how many it then has in work:
     an autoscaled fleet wants an instance for each that many. It lets one go after ``cooldown_s``. ``spot`` is the price
-    with interruptions and fallback in it; ``reserved`` and ``spot`` are None where they are not for sale.
+    with interruptions and fallback in it; ``reserved`` and ``spot`` are None where they are not for sale. What is held
+    on spot is lost as in ``spot_zones``. ``api`` is the price of a mean request, by which layers are split,
+    ``api_card`` that of the very tokens that are spilled from instances with more than ``spill_above_requests``.
     """
 
     name: str
@@ -100,7 +96,10 @@ class FleetTerms:
     reserved: PurchasePrice | None
     spot: PurchasePrice | None
     api: ApiPrice
+    api_card: PriceCard
+    spill_above_requests: int
     slo: Slo
+    spot_zones: tuple[str, ...] = ()
     cold_start: ColdStart = field(default_factory=ColdStart)
     cooldown_s: float = 600.0
 
@@ -123,6 +122,8 @@ class LayerSplit:
 class FleetResult:
     """One way to run the fleet. Latencies are at the 99th percentile of the requests served on own instances.
 
+    ``interruptions`` are instances lost, ``interrupted_requests`` those that had to be computed again.
+
     ``timeline`` has the replicas over time; ``statement`` is a month of 730 hours like those replayed.
     """
 
@@ -133,6 +134,8 @@ class FleetResult:
     within_slo_frac: float
     mean_instances: float
     cold_starts: int
+    interruptions: int
+    interrupted_requests: int
     spilled_requests_frac: float
     timeline: Timeline
     note: str = ""
@@ -204,29 +207,36 @@ def _scaled(terms: FleetTerms, least: int, most: int) -> Fleet:
 
 
 def _hybrid(traffic: Traffic, terms: FleetTerms, seed: int) -> FleetResult:
-    """The floor always there, rented layers as the queue asks for them, what is above them sent to the API."""
+    """The floor always there, rented layers as the queue asks for them; what finds them full goes to the API."""
     split = split_layers(traffic.rates_per_s, terms)
-    own = (split.reserved + split.by_the_hour) * terms.requests_per_s
-    kept_frac = np.minimum(
-        1.0, np.divide(own, traffic.rates_per_s, where=traffic.rates_per_s > 0, out=np.ones(len(traffic.rates_per_s)))
-    )
-    place = np.minimum(traffic.arrivals_s // traffic.interval_s, len(kept_frac) - 1).astype(np.int64)
-    kept = np.random.default_rng(seed + 1).random(len(place)) < kept_frac[place]
-    most = max(split.reserved + split.by_the_hour, 1)
-    replay = _replayed(traffic.where(kept), terms, _scaled(terms, split.reserved, most))
+    replay = _replayed(traffic, terms, _spilling(split, terms, float(traffic.hours), seed))
     floor_h = traffic.hours * split.reserved
-    spilled = Fraction(int((~kept).sum())) * units.HOURS_PER_MONTH / traffic.hours
     rented_h = max(Fraction(replay.replica_h) - floor_h, Fraction(0))
     held = ((terms.reserved, floor_h), (terms.by_the_hour, rented_h))
     lines = [_line(terms, price, hours, traffic) for price, hours in held if price is not None and hours]
+    monthly = Fraction(replay.spilled_requests) * units.HOURS_PER_MONTH / traffic.hours
+    spilled = spilled_lines(terms.api_card, replay.spilled_input_tokens, replay.spilled_output_tokens, monthly)
     return _result(
         "reserved floor, spot, API for the peak",
         replay,
         float(traffic.hours),
-        (*lines, *terms.api.lines(spilled)),
-        spilled_requests_frac=float((~kept).mean()) if len(kept) else 0.0,
+        (*lines, *spilled),
         note=f"{split.reserved} reserved, up to {split.by_the_hour} {terms.by_the_hour.option}, the rest spilled",
     )
+
+
+def _spilling(split: LayerSplit, terms: FleetTerms, hours: float, seed: int) -> Fleet:
+    """The own instances of a split, those on spot with their losses; none at all where every layer is spilled."""
+    spill = Spill(above_requests_per_replica=terms.spill_above_requests)
+    own = split.reserved + split.by_the_hour
+    if not own:
+        return Fleet(replicas=0, slo=terms.slo, spill=spill)
+    fleet = replace(_scaled(terms, split.reserved, own), spill=spill)
+    if terms.by_the_hour.option != "spot":
+        return fleet
+    spot = SpotTerms(zones=terms.spot_zones, kept_replicas=split.reserved, seed=seed)
+    lost = spot_interruptions(spot, own, hours, terms.cold_start, terms.engine.weight_bytes)
+    return replace(fleet, interruptions=lost)
 
 
 def _replayed(traffic: Traffic, terms: FleetTerms, fleet: Fleet) -> SimulationResult:
@@ -238,7 +248,6 @@ def _result(
     replay: SimulationResult,
     hours: float,
     lines: tuple[CostLine, ...],
-    spilled_requests_frac: float = 0.0,
     note: str = "",
 ) -> FleetResult:
     return FleetResult(
@@ -249,7 +258,9 @@ def _result(
         within_slo_frac=replay.within_slo_frac,
         mean_instances=replay.replica_h / hours,
         cold_starts=replay.cold_starts,
-        spilled_requests_frac=spilled_requests_frac,
+        interruptions=replay.interruptions,
+        interrupted_requests=replay.interrupted_requests,
+        spilled_requests_frac=replay.spilled_frac if replay.requests else 0.0,
         timeline=replay.timeline,
         note=note,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -16,6 +16,7 @@ from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
 from breakeven.options.spilled import spilled_usd
 from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
+from breakeven.plan.spot_losses import observed_zones, spot_interruptions
 from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
 from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
 from breakeven.serving.compiled import INSTALL_HINT
@@ -23,6 +24,7 @@ from breakeven.serving.corrections import Corrections
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.fleet_file import FleetFile
+from breakeven.serving.interruptions import SpotTerms
 from breakeven.serving.simulation import simulate
 from breakeven.serving.simulation_result import SimulationResult
 from breakeven.workload.request_loading import MADE_UP
@@ -110,7 +112,8 @@ def fleet_report(
     arrivals_s = trace.arrivals_s if trace.format_name == MADE_UP else _arrivals(trace, kind)
     prices = _Prices(replica=price, api=api)
     found = tuple(
-        _alternative(label, trace, arrivals_s, engine, fleet, prices) for label, fleet in _variants(file.fleet).items()
+        _alternative(label, trace, arrivals_s, engine, fleet, prices)
+        for label, fleet in _interrupted_variants(file, engine, float(arrivals_s[-1])).items()
     )
     return FleetReport(
         trace_name=trace.name,
@@ -122,7 +125,7 @@ def fleet_report(
         api=api,
         alternatives=found,
         assumptions=_assumptions(file, engine),
-        notes=(*_notes(trace, kind, found[0].result), *_prefix_notes(trace, file)),
+        notes=(*_notes(trace, kind, found[0].result), *_prefix_notes(trace, file), *_policy_notes(file.fleet)),
     )
 
 
@@ -163,9 +166,26 @@ def _alternative(
         fleet,
         starts_at_clock_s=trace.starts_at_clock_s or 0.0,
     )
-    return Alternative(
-        label=label, result=result, usd=prices.usd(result), spilled_usd=prices.spilled_usd(result)
-    )
+    return Alternative(label=label, result=result, usd=prices.usd(result), spilled_usd=prices.spilled_usd(result))
+
+
+def _interrupted_variants(file: FleetFile, engine: EngineCoefficients, span_s: float) -> Mapping[str, Fleet]:
+    """The variants of the fleet, on spot where the file says so; then also as stated without interruptions."""
+    variants = _variants(file.fleet)
+    if file.spot is None:
+        return variants
+    hours = span_s / units.SECONDS_PER_HOUR + 1
+    lost = {label: _on_spot(fleet, file.spot, hours, engine) for label, fleet in variants.items()}
+    return {**lost, "nothing interrupted": file.fleet}
+
+
+def _on_spot(fleet: Fleet, terms: SpotTerms, hours: float, engine: EngineCoefficients) -> Fleet:
+    """The fleet with the losses of its zones; no more is kept than is always there."""
+    scaling = fleet.autoscaling
+    least = fleet.replicas if scaling is None else scaling.min_replicas
+    cold = fleet.interruptions.cold_start if scaling is None else scaling.cold_start
+    kept = replace(terms, kept_replicas=min(terms.kept_replicas, least))
+    return replace(fleet, interruptions=spot_interruptions(kept, fleet.most_replicas, hours, cold, engine.weight_bytes))
 
 
 def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
@@ -181,7 +201,9 @@ def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
         for label, floor in floors.items()
         if floor != scaling.min_replicas and floor <= most
     }
-    return {"as stated": fleet, **others, f"fixed at {most}": replace(fleet, replicas=most, autoscaling=None), **kept}
+    still = replace(fleet.interruptions, cold_start=scaling.cold_start)
+    fixed = replace(fleet, replicas=most, autoscaling=None, interruptions=still)
+    return {"as stated": fleet, **others, f"fixed at {most}": fixed, **kept}
 
 
 def _with_schedule(fleet: Fleet, trace: Trace) -> Fleet:
@@ -236,6 +258,18 @@ def _notes(trace: Trace, kind: ArrivalKind, result: SimulationResult) -> tuple[s
     return tuple(notes)
 
 
+def _policy_notes(fleet: Fleet) -> tuple[str, ...]:
+    """A policy sees the queues of its replicas, not what was spilled from them."""
+    scaling, spill = fleet.autoscaling, fleet.spill
+    if scaling is None or spill is None or scaling.policy != "queue":
+        return ()
+    if spill.above_requests_per_replica + 1 > scaling.target_queue_per_replica:
+        return ()
+    return (
+        "spill_above_requests_per_replica is below target_queue_per_replica: full replicas spill, and none is added",
+    )
+
+
 def _prefix_reuse_frac(trace: Trace) -> float:
     if trace.prefix_reuse_frac is None:
         raise InputError(
@@ -265,9 +299,27 @@ def _assumptions(file: FleetFile, engine: EngineCoefficients) -> tuple[Assumptio
     )
     found = [Assumption(name=n, value=v, unit=u, basis=engine.basis, source=model_source) for n, v, u in modelled]
     scaling = file.fleet.autoscaling
-    if scaling is not None:
-        found += _cold_start_assumptions(scaling.cold_start, engine.weight_bytes)
+    if scaling is not None or file.spot is not None:
+        cold = file.fleet.interruptions.cold_start if scaling is None else scaling.cold_start
+        found += _cold_start_assumptions(cold, engine.weight_bytes)
+    if file.spot is not None:
+        found += _spot_assumptions(file.spot)
     return tuple(found)
+
+
+def _spot_assumptions(terms: SpotTerms) -> Iterator[Assumption]:
+    """The zones whose spells the losses are drawn from, and the notice of a loss."""
+    zones = observed_zones(terms.zones)
+    yield Assumption(
+        name="spot_zones",
+        value=", ".join(terms.zones),
+        unit=f"as observed on {zones[0].accelerator} instances; a zone that goes takes all of its instances",
+        basis="assumed",
+        source=zones[0].source,
+    )
+    told = terms.notice_s == SpotTerms(zones=()).notice_s
+    source = "AWS gives two minutes, Google and Azure 30 seconds" if told else "fleet file"
+    yield Assumption(name="spot_notice_s", value=terms.notice_s, unit="s", basis="quoted", source=source)
 
 
 def _cold_start_assumptions(stated: ColdStart, weight_bytes: float) -> list[Assumption]:

@@ -133,13 +133,17 @@ def _use_points(report: FleetReport) -> tuple[str, ...]:
         f"Paid for {hours_text(result.replica_h)} of replicas: {used}. One running sequence makes a replica busy.",
         f"{result.input_tokens:,} input and {result.output_tokens:,} output tokens in {result.steps:,} steps.",
     ]
-    if report.file.fleet.autoscaling is not None:
+    if report.file.fleet.autoscaling is not None or report.file.spot is not None:
         points.append(f"{result.cold_starts:,} cold starts.")
+    if report.file.spot is not None:
+        points.append(
+            f"{result.interruptions:,} replicas interrupted; {result.interrupted_requests:,} requests computed again."
+        )
     points += _spill_points(report)
     if report.price is None:
         return (*points, 'Dollars: unknown; write [cost] usd_per_replica_h or offer = "provider/instance@region".')
     if report.usd is None:
-        return (*points, 'Dollars: unknown; write model in [spill], which has a price for what is sent there.')
+        return (*points, "Dollars: unknown; write model in [spill], which has a price for what is sent there.")
     month, each = report.usd_per_month, report.usd_per_1k_requests
     hourly = f"{usd_text(report.price.usd_per_replica_h, 4)} a replica hour"
     parts = [f"{usd_text(report.usd)} at {hourly}{', API included' if report.result.spilled_requests else ''}"]
@@ -175,6 +179,7 @@ def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:
         right("TPOT p99"),
         right("Within both"),
         right("Cold starts"),
+        right("Interrupted"),
         right("To the API"),
     )
     rows = tuple(_alternative_row(each, marked=place == 0) for place, each in enumerate(report.alternatives))
@@ -196,6 +201,7 @@ def _alternative_row(each: Alternative, *, marked: bool) -> Row:
         latency_text(result.tpot.p99_s),
         percent(result.within_slo_frac),
         f"{result.cold_starts:,}",
+        f"{result.interruptions:,}",
         percent(result.spilled_frac),
     )
     return Row(cells=cells, marked=marked)

@@ -73,6 +73,7 @@ def _result_body(result: SimulationResult) -> dict[str, Any]:
             "most_requests": result.most_waiting_requests,
         },
         "cold_starts": result.cold_starts,
+        "interruptions": {"replicas": result.interruptions, "requests": result.interrupted_requests},
     }
 
 
@@ -122,7 +123,7 @@ def _cost_body(report: FleetReport) -> dict[str, Any] | None:
 
 def _alternative_body(each: Alternative) -> dict[str, Any]:
     body = _result_body(each.result)
-    kept = ("requests", "latency", "within_slo_frac", "utilization_frac", "replica_h", "cold_starts")
+    kept = ("requests", "latency", "within_slo_frac", "utilization_frac", "replica_h", "cold_starts", "interruptions")
     return {
         "label": each.label,
         "usd": None if each.usd is None else decimal_text(each.usd),

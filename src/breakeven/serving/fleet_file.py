@@ -1,4 +1,4 @@
-"""The fleet file: TOML with [fleet], and where wanted the tables of `_READERS`, from [requirements] to [spot]; strict."""
+"""The fleet file: TOML with [fleet], and where wanted [requirements], [autoscaling] and more of `_READERS`; strict."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.engine import EngineCoefficients, engine_coefficients
 from breakeven.serving.fleet import ApiLatency, Dispatch, Fleet, Spill
+from breakeven.serving.interruptions import Interruptions, SpotTerms
 from breakeven.serving.roofline import CHUNK_TOKENS
 from breakeven.workload.stated_values import exact, real, truth, whole
 from breakeven.workload.workload import Slo
@@ -38,7 +39,7 @@ class FleetFile:
     """What a fleet file states: a deployment, a fleet of it, and what a replica costs (None where not stated).
 
     ``offer`` is ``provider/instance@region`` of the catalogue, ``purchase`` how it is bought. ``spill_model`` is the
-    hosted model that takes what is spilled, empty where none is named.
+    hosted model that takes what is spilled, empty where none is named; ``spot`` says that replicas are interrupted.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FleetFile:
     offer: str
     purchase: PurchaseOption
     spill_model: str = ""
+    spot: SpotTerms | None = None
 
     @property
     def label(self) -> str:
@@ -126,33 +128,37 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         chunk_tokens=stated.get("prefill_chunk_tokens", CHUNK_TOKENS),
         max_running=stated.get("max_running", int(MAX_RUNNING)),
         prefix_caching=stated.get("prefix_caching", False),
-        fleet=_fleet(read, "autoscaling" in tables, where),
+        fleet=_fleet(read, tables, where),
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
         purchase=cost.get("purchase", "on_demand"),
         spill_model=read["spill"].get("model", ""),
+        spot=_spot(read["spot"], where) if "spot" in tables else None,
     )
 
 
-def _fleet(read: Mapping[str, dict[str, Any]], scales: bool, where: str) -> Fleet:
+def _fleet(read: Mapping[str, dict[str, Any]], tables: Mapping[str, Any], where: str) -> Fleet:
     stated = read["fleet"]
     slo = Slo(**{"percentile": 99.0, **read["requirements"]})
-    given = {key: stated[key] for key in ("replicas", "dispatch") if key in stated} | {"spill": _spill(read, where)}
-    if not scales:
-        if read["cold_start"]:
+    given = {key: stated[key] for key in ("replicas", "dispatch") if key in stated}
+    spill = _spill(read, where)
+    if "autoscaling" not in tables:
+        if read["cold_start"] and "spot" not in tables:
             raise InputError(
-                f"{where}: [cold_start] without [autoscaling]",
-                cause="a fixed fleet never starts a replica",
+                f"{where}: [cold_start] without [autoscaling] or [spot]",
+                cause="a fixed fleet that loses no replica never starts one",
                 hint='add [autoscaling] with policy = "queue" and max_replicas, or leave [cold_start] out',
             )
-        return Fleet(**given, slo=slo)
+        return Fleet(
+            **given, slo=slo, spill=spill, interruptions=Interruptions(cold_start=ColdStart(**read["cold_start"]))
+        )
     if "replicas" in stated:
         raise InputError(
             f"{where}: [fleet] replicas beside [autoscaling]",
             cause="the policy says how many replicas there are",
             hint="write min_replicas and max_replicas in [autoscaling]",
         )
-    return Fleet(**given, slo=slo, autoscaling=_autoscaling(read, where))
+    return Fleet(**given, slo=slo, spill=spill, autoscaling=_autoscaling(read, where))
 
 
 def _spill(read: Mapping[str, dict[str, Any]], where: str) -> Spill | None:
@@ -169,6 +175,16 @@ def _spill(read: Mapping[str, dict[str, Any]], where: str) -> Spill | None:
         raise InputError(f"{where}: [spill] needs both ttft_s and tpot_s, or neither", hint="state the other one too")
     latency = ApiLatency(ttft_s=api["ttft_s"], tpot_s=api["tpot_s"]) if "ttft_s" in api else None
     return Spill(above_requests_per_replica=above, latency=latency)
+
+
+def _spot(stated: Mapping[str, Any], where: str) -> SpotTerms:
+    if "zones" not in stated:
+        raise InputError(
+            f"{where}: [spot] has no zones",
+            cause="interruptions are drawn from the spells of observed zones",
+            hint='write zones = ["us-west-2a", "us-west-2b", "us-west-2c"]',
+        )
+    return SpotTerms(**stated)
 
 
 def _autoscaling(read: Mapping[str, dict[str, Any]], where: str) -> Autoscaling:
@@ -213,6 +229,12 @@ def _hourly(stated: object) -> tuple[int, ...]:
     if not isinstance(stated, list) or len(stated) != 24:
         raise ValueError("a list of 24 numbers of replicas, one an hour")
     return tuple(whole(0, MOST_REPLICAS)(each) for each in stated)
+
+
+def _texts(stated: object) -> tuple[str, ...]:
+    if not isinstance(stated, list) or not stated:
+        raise ValueError("a list of texts")
+    return tuple(map(_text, stated))
 
 
 _SECONDS: Final = real("0", "86400")
@@ -262,6 +284,12 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "model": _text,
         "ttft_s": _ABOVE_ZERO_S,
         "tpot_s": _ABOVE_ZERO_S,
+    },
+    "spot": {
+        "zones": _texts,
+        "kept_replicas": whole(0, MOST_REPLICAS),
+        "notice_s": real("0", "3600"),
+        "seed": whole(0, 1_000_000),
     },
 }
 

@@ -168,7 +168,7 @@ def chosen_place(tick: int, state: State, fleet: Fleet) -> int:
 
 @compiled
 def pass_events(until: int, state: State, fleet: Fleet) -> None:
-    """Everything that happens up to ``until`` beside arrivals: replicas come ready or are lost, the policy is checked."""
+    """What happens up to ``until`` beside arrivals: replicas become ready or are lost, the policy is checked."""
     while True:
         tick = next_event(state)
         if tick > until:

@@ -38,7 +38,7 @@ def next_loss(state: State, fleet: Fleet) -> int:
 
 @compiled
 def lose(place: int, tick: int, state: State, fleet: Fleet) -> int:
-    """Take a replica away and keep its requests in ``state.lost``, the last one first; gives the end of its last step."""
+    """Take a replica away, its requests to ``state.lost``, the last one first; gives the end of its last step."""
     replica = fleet.replicas[place]
     if replica.status == OFF:
         return tick

@@ -1,4 +1,4 @@
-"""How many replicas there are: a policy looks at the load, starts replicas and lets them go, and their time is paid for."""
+"""How many replicas there are: a policy looks at the load, starts them and lets them go, and their time is paid for."""
 
 from __future__ import annotations
 

@@ -51,8 +51,9 @@ class SimulationResult:
     ``spilled_input_tokens`` and ``spilled_output_tokens`` are theirs, shape (spilled,), in order of arrival. ``span_s``
     is the time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
     ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed.
-    ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out and spilled ones NaN if not timed; empty
-    where not kept.
+    ``interruptions`` are replicas that were taken away, ``interrupted_requests`` those that they were computing.
+    ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out and spilled ones NaN if not
+    timed; empty where not kept.
     """
 
     requests: int
