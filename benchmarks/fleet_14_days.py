@@ -122,7 +122,7 @@ def days_document(question: FleetTerms, results: Mapping[str, Sequence[FleetResu
         "Rates: ServeGen (Apache-2.0), 10-minute means over 14 days, divided as named. Arrivals: Poisson within them.",
         "Sizes: Azure's conversation trace of 2023 (CC-BY-4.0).",
         f"Spot with interruptions and on-demand fallback: {usd_text(spot.usd_per_h, 4)} an hour; {spot.source}.",
-        f"A request goes to {question.api_card.label}, at the price of its very tokens, where it finds no instance ready.",
+        f"A request goes to {question.api_card.label}, priced by its very tokens, where no instance is ready.",
         f"So it does where the instance with the fewest requests has more than {question.spill_above_requests}.",
         "Latencies are of requests served on own instances; the API's is unknown until it is measured.",
         "Instances on spot are lost in the replay as in those zones, with two minutes' notice.",
