@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay_cache import admission_room, has_room, make_room_to_grow, residue, steps_with_room
+from breakeven.serving.replay_cache import admission_room, has_room, preempt, residue, steps_with_room
 from breakeven.serving.replay_ends import push_end, remove_end
 from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, Slots, State
 
@@ -23,13 +23,20 @@ def advance(replica: Replica, until: int, state: State, slots: Slots, kept: Ints
     A step that has begun is finished, so the clock may pass ``until``; what arrives meanwhile waits for the next step.
     """
     while replica.now < until:
-        make_room_to_grow(replica, state, slots)
-        if replica.prefilling.head != NONE or next_fits(replica, state, slots):
+        if can_prefill(replica, state, slots):
             prefill_step(replica, state, slots, kept)
         elif replica.decoding > 0:
             decode_steps(replica, until, state, slots, kept)
         else:
             return
+
+
+@compiled
+def can_prefill(replica: Replica, state: State, slots: Slots) -> bool:
+    """Whether there is a prompt to prefill and room for the step; who decodes takes its blocks before who comes."""
+    if replica.prefilling.head == NONE:
+        return next_fits(replica, state, slots)
+    return has_room(1, 0, replica, state)
 
 
 @compiled
@@ -114,15 +121,20 @@ def note_begun(waited: int, state: State) -> None:
 
 @compiled
 def decode_steps(replica: Replica, until: int, state: State, slots: Slots, kept: Ints) -> None:
-    """The steps up to the next end of a sequence, the last with room, or the first that reaches ``until``, at once."""
+    """The steps up to the next end of a sequence, the last with room, or the first that reaches ``until``, at once.
+
+    Where there is no room for a single one, the request admitted last has to go instead.
+    """
+    count = steps_with_room(replica.ends[0] - replica.decode_steps if state.skips else 1, replica, state)
+    if count == 0:
+        preempt(replica, state, slots)
+        state.preemptions += 1
+        return
     first = state.step[replica.decoding] + state.context_token * replica.context
     growth = state.context_token * replica.decoding
-    count = 1
-    if state.skips:
-        count = steps_with_room(replica.ends[0] - replica.decode_steps, replica, state)
-        span = until - replica.now
-        if count > 1 and series(count - 1, first, growth) >= span:
-            count = steps_to(span, first, growth)
+    span = until - replica.now
+    if count > 1 and series(count - 1, first, growth) >= span:
+        count = steps_to(span, first, growth)
     pass_steps(replica, count, series(count, first, growth), state, slots, kept)
 
 

@@ -35,7 +35,7 @@ def admission_room(request: Request, state: State) -> int:
 @compiled
 def residue(end: int, request: Request) -> int:
     """The steps, modulo 16, before which a sequence that is done after step ``end`` takes a block."""
-    return (end + 1 - request.input - request.output) % BLOCK_TOKENS
+    return (end + 1 - request.input - request.output) & (BLOCK_TOKENS - 1)
 
 
 @compiled
@@ -53,26 +53,20 @@ def taken(steps: int, replica: Replica, state: State) -> int:
 @compiled
 def has_room(steps: int, more: int, replica: Replica, state: State) -> bool:
     """Whether there is room for so many steps and for ``more`` blocks beside them."""
-    tokens = replica.context + (steps - 1 + BLOCK_TOKENS) * replica.decoding  # at least what the sequences take
-    if replica.held + more + tokens // BLOCK_TOKENS <= state.room:
+    most = replica.context + (steps + BLOCK_TOKENS - 2) * replica.decoding  # tokens, were each block begun just now
+    if most <= (state.room - replica.held - more) * BLOCK_TOKENS:
         return True
     return taken(steps, replica, state) + more <= state.room
 
 
 @compiled
-def make_room_to_grow(replica: Replica, state: State, slots: Slots) -> None:
-    """Let those admitted last go until the decoding sequences have the blocks for their next step."""
-    while not has_room(1, 0, replica, state):
-        preempt(replica, state, slots)
-        state.preemptions += 1
-
-
-@compiled
 def steps_with_room(most: int, replica: Replica, state: State) -> int:
-    """How many steps, of ``most``, pass before one for which there are too few blocks; there is room for the first."""
+    """How many steps, of ``most``, pass before the first one for which there are too few blocks."""
     if has_room(most, 0, replica, state):
         return most
     room = state.room - taken(1, replica, state)
+    if room < 0:
+        return 0
     rounds = room // replica.decoding
     room -= rounds * replica.decoding
     count = 1 + rounds * BLOCK_TOKENS
