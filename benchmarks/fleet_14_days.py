@@ -28,9 +28,9 @@ from breakeven.catalog.open_models import open_model
 from breakeven.catalog.spot import spot_zones
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.hosted_api import HostedApis
+from breakeven.options.spilled_requests import ApiPrice
 from breakeven.plan.fleet_comparison import FleetResult, FleetTerms, compare_fleets, draw_traffic
 from breakeven.plan.instance_types import carried_by, instance_types
-from breakeven.plan.spill import ApiPrice
 from breakeven.plan.spot import SpotPolicy, price_with_interruptions, simulate_spot
 from breakeven.render import markdown
 from breakeven.render.charts import svg

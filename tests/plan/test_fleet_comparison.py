@@ -15,6 +15,7 @@ from breakeven.catalog.price_card import PriceCard, PriceRates
 from breakeven.errors import InputError
 from breakeven.options.curve import CostCurve
 from breakeven.options.option import Option, Quality
+from breakeven.options.spilled_requests import ApiPrice
 from breakeven.options.statement import CostLine, CostStatement
 from breakeven.plan.fleet_comparison import (
     FleetTerms,
@@ -24,7 +25,6 @@ from breakeven.plan.fleet_comparison import (
     draw_traffic,
     split_layers,
 )
-from breakeven.plan.spill import ApiPrice
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.engine import EngineCoefficients, linear_step_s
 from breakeven.workload.workload import Slo

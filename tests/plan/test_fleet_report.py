@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from breakeven.errors import InputError, UnknownName
-from breakeven.plan.fleet_cost import replica_price
+from breakeven.options.replica_price import replica_price
 from breakeven.plan.fleet_report import fleet_report
 from breakeven.serving.fleet_file import FleetFile, fleet_of
 from breakeven.workload.trace import Trace

@@ -13,8 +13,9 @@ from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError
 from breakeven.options.curve import CostCurve
 from breakeven.options.option import Option, Quality
+from breakeven.options.spilled_requests import ApiPrice
 from breakeven.options.statement import CostLine, CostStatement
-from breakeven.plan.spill import ApiPrice, Hybrid, OwnInstance
+from breakeven.plan.spill import Hybrid, OwnInstance
 
 
 def own(requests_per_s: float, usd_per_h: Decimal | str, staff_usd: int = 0) -> OwnInstance:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from itertools import combinations
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.catalog.spot import SAME_REGION_CORRELATION, Spell, SpotZone, _zone, spot_zones
 from breakeven.catalog.tables import Row
 from breakeven.errors import CatalogError, InputError
-from breakeven.plan.spot import SpotPolicy, ready_frac_of_one_zone, simulate_spot, zone_timelines
+from breakeven.plan.spot import (
+    SpotOutcome,
+    SpotPolicy,
+    price_with_interruptions,
+    ready_frac_of_one_zone,
+    simulate_spot,
+    zone_timelines,
+)
 
 YEARS = 20 * 8_760
 
@@ -33,6 +39,24 @@ def zone(name: str, up_h: float, down_h: float) -> SpotZone:
     return replace(
         v100()[0], zone=name, up=Spell(median_h=up_h, mean_h=up_h), down=Spell(median_h=down_h, mean_h=down_h)
     )
+
+
+def price(option: PurchaseOption, usd: str, low: str | None = None) -> PurchasePrice:
+    """Spot's range is as far above its middle as below."""
+    middle, least = Decimal(usd), Decimal(low or usd)
+    return PurchasePrice(
+        option=option,
+        usd_per_h=middle,
+        low_usd_per_h=least,
+        high_usd_per_h=2 * middle - least,
+        basis="quoted",
+        source="a test",
+    )
+
+
+def usd_per_h(outcome: SpotOutcome, spot: str = "0.35") -> float:
+    """What an instance costs an hour where on demand is one dollar."""
+    return float(price_with_interruptions(outcome, price("spot", spot), price("on_demand", "1")).usd_per_h)
 
 
 def test_the_observations_are_those_of_the_reference_table(shared_data: Path) -> None:
@@ -134,7 +158,7 @@ def test_more_zones_and_a_fallback_help_and_the_fallback_costs() -> None:
     }
     assert below["one"] > below["three"] > below["three, fallback"]
     assert below["one"] > below["one, fallback"] > below["three, fallback"]
-    assert simulate_spot(one, alone).cost_frac(0.35) < simulate_spot(one, falling_back).cost_frac(0.35) < 1
+    assert usd_per_h(simulate_spot(one, alone)) < usd_per_h(simulate_spot(one, falling_back)) < 1
 
 
 def test_zones_that_fail_together_are_worth_less() -> None:
@@ -171,16 +195,18 @@ def test_hours_are_conserved(
 
 def test_what_an_instance_costs_lies_between_spot_and_on_demand() -> None:
     outcome = simulate_spot(v100("us-west-2a", "us-west-2b"), SpotPolicy(instances=4, delay_h=0.0))
-    usd = outcome.usd_per_instance_hour(Decimal("0.918"), Decimal("3.06"))
-    assert Fraction("0.918") < usd < Fraction("3.06")
-    assert float(usd) == pytest.approx(outcome.cost_frac(0.3) * 3.06)
+    held = price_with_interruptions(outcome, price("spot", "0.918", low="0.612"), price("on_demand", "3.06"))
+    assert Decimal("0.612") < held.low_usd_per_h < held.usd_per_h < held.high_usd_per_h < Decimal("3.06")
+    paid = outcome.spot_instance_hours * 0.918 + outcome.on_demand_instance_hours * 3.06
+    assert float(held.usd_per_h) == pytest.approx(paid / (4 * outcome.policy.hours), abs=1e-9)
+    assert (held.option, held.basis) == ("spot", "modelled")
 
 
 def test_a_zone_that_never_fails_costs_the_spot_price() -> None:
     steady = zone("a-1a", 1e9, 1e-9)
     outcome = simulate_spot([steady], SpotPolicy(instances=2, delay_h=0.5, hours=1_000))
     assert outcome.below_target_frac == pytest.approx(0.0005)
-    assert sqrt(outcome.cost_frac(0.25)) == pytest.approx(0.5, rel=0.001)
+    assert usd_per_h(outcome, "0.25") == pytest.approx(0.25, rel=0.001)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ __all__ = [
     "PriceLine",
     "PricedUsage",
     "RateLine",
+    "RowPricer",
     "TokenKind",
     "TokenTotals",
     "mean_lines",
@@ -80,6 +81,11 @@ class PricedUsage:
     def nano_usd(self) -> int:
         """Cost of all requests in nano-dollars."""
         return self.nano_usd_per_request * self.requests
+
+    @property
+    def usd_per_request(self) -> Decimal:
+        """Cost of one request in US dollars, nine decimals."""
+        return units.usd(self.nano_usd_per_request)
 
     @property
     def usd(self) -> Decimal:
@@ -142,6 +148,60 @@ def price(card: PriceCard, usage: Usage, *, requests: int = 1) -> PricedUsage:
         nano_usd_per_request=int(_WHOLE.to_integral_value(_EXACT.scaleb(exact_usd, 9))),
         requests=requests,
     )
+
+
+class RowPricer:
+    """One card's prices as whole numbers, for those who price every request: as `price`, a tenth of the time.
+
+    ``nano_usd`` gives the row's cost in nano-dollars, rounded once, half to even, and is refused as `price` is.
+    """
+
+    def __init__(self, card: PriceCard) -> None:
+        """Take a card apart.
+
+        Raises:
+            Unpriced: the card has no price of a token.
+        """
+        _refuse_unusable(card)
+        self.card = card
+        published = [usd for tier in card.tiers for usd in tier.published]
+        fee = card.usd_per_request or _ZERO
+        digits = max((-int(usd.as_tuple().exponent) for usd in (*published, fee)), default=0)
+        # A price is USD per 10^6 tokens and the result 10^-9 USD: three digits are left to divide by.
+        self._digits = max(digits, 0)
+        self._divisor = 10**self._digits
+        self._fee = _scaled(fee, self._digits + 9)
+        self._tiers = tuple((tier.above_input_tokens, self._rates(tier)) for tier in card.tiers)
+
+    def _rates(self, rates: PriceRates) -> dict[TokenKind, int]:
+        """Nano-dollars per token of each kind that has a price, times the divisor."""
+        found = {kind: _rate(rates, kind) for kind, _ in _tokens(Usage())}
+        return {kind: _scaled(each[1], self._digits + 3) for kind, each in found.items() if each is not None}
+
+    def nano_usd(self, usage: Usage) -> int:
+        """What a request with this usage costs, in nano-dollars.
+
+        Raises:
+            Unpriced: a kind of token without a price.
+        """
+        rates = self._tiers[0][1]
+        for above, higher in self._tiers[1:]:
+            if usage.input_tokens > above:
+                rates = higher
+        scaled_nano_usd = self._fee
+        for kind, tokens in _tokens(usage):
+            if tokens:
+                if kind not in rates:
+                    return price(self.card, usage).nano_usd  # which says why it is refused
+                scaled_nano_usd += tokens * rates[kind]
+        whole, rest = divmod(scaled_nano_usd, self._divisor)
+        twice = 2 * rest
+        return whole + (twice > self._divisor or (twice == self._divisor and whole & 1))
+
+
+def _scaled(usd: Decimal, digits: int) -> int:
+    """A decimal times a power of ten that makes it whole."""
+    return int(_EXACT.scaleb(usd, digits))
 
 
 def mean_lines(card: PriceCard, totals: TokenTotals) -> tuple[RateLine, ...]:

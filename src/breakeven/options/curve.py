@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ Bools = NDArray[np.bool_]
 
 UNBOUNDED_REQUESTS_PER_DAY = 1 << 62
 """The capacity that stands for "nothing is bought whole" in a column of capacities."""
+
+FLOAT_ERROR_FRAC = 1e-12
+"""Share of a cost within which float64 columns do not settle which of two is the lower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +181,27 @@ class CurveColumns:
             + self.unit_usd_per_month * units
         )
 
+    def row_units(self, row: int, volumes: Ints) -> Ints:
+        """Units that one curve buys at many volumes, its padding included, shape (m,)."""
+        units = np.zeros(len(volumes), dtype=np.int64)
+        for capacity in self.unit_requests_per_day[row].tolist():
+            units += -(-volumes // capacity)
+        pooled = self.pooled_requests_per_day[row]
+        if len(pooled) and pooled[-1]:
+            few = np.searchsorted(pooled, volumes, side="left") + 1 + self.padding[row]
+            units = np.where(volumes <= pooled[-1], few, units)
+        bought: Ints = np.maximum(units, self.min_units[row])
+        return bought
+
+    def row_usd_per_month(self, row: int, volumes: Ints) -> Floats:
+        """Cost of one curve at many volumes, US dollars a month, shape (m,)."""
+        return np.asarray(
+            self.fixed_usd_per_month[row]
+            + self.usd_per_month_per_daily_request[row] * volumes
+            + self.unit_usd_per_month[row] * self.row_units(row, volumes),
+            dtype=np.float64,
+        )
+
     def undominated(self) -> Ints:
         """Rows that could be cheapest at some volume, ascending.
 
@@ -198,6 +223,27 @@ class CurveColumns:
     def usd_per_month(self, requests_per_day: int) -> Floats:
         """Cost at one volume, US dollars a month, shape (n,)."""
         return self.line_at(requests_per_day, self.units(requests_per_day))
+
+
+def near_cheapest(costs: Floats) -> Bools:
+    """Which costs of shape (curves, m) float64 cannot tell from the lowest at their volume."""
+    best = costs.min(axis=0)
+    near: Bools = costs <= best + np.abs(best) * FLOAT_ERROR_FRAC
+    return near
+
+
+def exact_costs(curves: Sequence[CostCurve], units: Sequence[Ints], volumes: Ints) -> NDArray[np.object_]:
+    """Cost of each curve at each volume, shape (curves, m), exact: whole numbers of one small common part of a dollar.
+
+    ``units`` is what each curve buys at each volume.
+    """
+    parts = lcm(*(cost.denominator for curve in curves for cost in curve.coefficients))
+    whole = volumes.astype(object)
+    costs = []
+    for curve, bought in zip(curves, units, strict=True):
+        fixed, each, unit = (int(cost * parts) for cost in curve.coefficients)
+        costs.append(fixed + each * whole + unit * bought.astype(object))
+    return np.array(costs)
 
 
 def _padded(capacities: Ints, width: int) -> Ints:

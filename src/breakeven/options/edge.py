@@ -19,6 +19,7 @@ from breakeven.options.curve import CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
+from breakeven.options.staff import staff_line, staff_usd_per_month
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.corrections import Corrections, measured_text
 from breakeven.serving.edge import EDGE_REFUSALS, edge_capacity
@@ -98,8 +99,7 @@ class EdgeDevices(RefusingTable):
 
     @property
     def _staff_usd_per_month(self) -> Fraction:
-        costs = self._workload.costs
-        return Fraction(costs.engineer_usd_per_month) * Fraction(costs.edge_engineer_share_frac)
+        return staff_usd_per_month(self._workload.costs, self._workload.costs.edge_engineer_share_frac)
 
     def _capital_usd(self, device: EdgeDevice) -> Decimal | None:
         """Middle of the device's price range and its host, US dollars; None where no price is known."""
@@ -238,14 +238,7 @@ class EdgeDevices(RefusingTable):
                 )
                 for label, kwh in power
             ),
-            CostLine(
-                label="staff",
-                quantity=costs.edge_engineer_share_frac,
-                unit="engineer",
-                usd_per_unit=costs.engineer_usd_per_month,
-                basis="assumed",
-                source="the workload's costs",
-            ),
+            staff_line(costs, costs.edge_engineer_share_frac),
         )
 
     def _sizing(self, row: int) -> str:

@@ -18,6 +18,7 @@ from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
 from breakeven.options.gpu_grid import GpuGrid, Purchase, gpu_grid
 from breakeven.options.option import Option
 from breakeven.options.refusing import RefusingTable
+from breakeven.options.staff import staff_line, staff_usd_per_month
 from breakeven.options.statement import CostLine, CostStatement, quantity
 from breakeven.serving.capacity import REFUSALS
 from breakeven.serving.corrections import Corrections, measured_text
@@ -114,8 +115,7 @@ class GpuFleets(RefusingTable):
 
     @property
     def _staff_usd_per_month(self) -> Fraction:
-        costs = self._workload.costs
-        return Fraction(costs.engineer_usd_per_month) * Fraction(costs.engineer_share_frac)
+        return staff_usd_per_month(self._workload.costs, self._workload.costs.engineer_share_frac)
 
     @cached_property
     def refusals(self) -> Refusals:
@@ -208,14 +208,7 @@ class GpuFleets(RefusingTable):
         costs, offer = self._workload.costs, purchase.offer
         lines = [
             *self._instance_lines(row),
-            CostLine(
-                label="staff",
-                quantity=costs.engineer_share_frac,
-                unit="engineer",
-                usd_per_unit=costs.engineer_usd_per_month,
-                basis="assumed",
-                source="the workload's costs",
-            ),
+            staff_line(costs, costs.engineer_share_frac),
             CostLine(
                 label="egress",
                 quantity=quantity(

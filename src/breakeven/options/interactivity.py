@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from breakeven.catalog.evidence import Basis
 from breakeven.catalog.offers import offers, purchase_prices
 from breakeven.errors import NothingFits
+from breakeven.options.replica_price import ReplicaPrice
 from breakeven.serving.interactivity import InteractivityCurve
-from breakeven.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK, rounded_usd
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HourPrice:
-    """What a replica's accelerators cost an hour, all together, and where the price is from."""
-
-    usd_per_h: Decimal
-    basis: Basis
-    source: str
+from breakeven.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +18,14 @@ class InteractivityReport:
     """A curve with the price of its replica, and US dollars per million output tokens at each of its points."""
 
     curve: InteractivityCurve
-    price: HourPrice
+    price: ReplicaPrice
     usd_per_output_mtok: tuple[Decimal, ...]
+
+    @property
+    def band_usd_per_output_mtok(self) -> tuple[tuple[float, float], ...]:
+        """Least and most at each point, as the band of the curve's throughput leaves them: for drawing."""
+        low, high = self.curve.low_factor, self.curve.high_factor
+        return tuple((float(usd) / high, float(usd) / low) for usd in self.usd_per_output_mtok)
 
 
 def interactivity_report(curve: InteractivityCurve, usd_per_gpu_h: Decimal | None = None) -> InteractivityReport:
@@ -40,21 +37,21 @@ def interactivity_report(curve: InteractivityCurve, usd_per_gpu_h: Decimal | Non
         NothingFits: no offer has this accelerator by the hour on demand.
     """
     price = _cheapest(curve) if usd_per_gpu_h is None else _stated(curve, usd_per_gpu_h)
-    per_hour = Fraction(price.usd_per_h) * TOKENS_PER_MTOK / SECONDS_PER_HOUR
-    costs = tuple(rounded_usd(per_hour / Fraction(float(rate))) for rate in curve.output_tokens_per_s)
+    mtok_s = (TOKENS_PER_MTOK / Fraction(float(rate)) for rate in curve.output_tokens_per_s)
+    costs = tuple(price.usd(seconds / SECONDS_PER_HOUR) for seconds in mtok_s)
     return InteractivityReport(curve=curve, price=price, usd_per_output_mtok=costs)
 
 
-def _stated(curve: InteractivityCurve, usd_per_gpu_h: Decimal) -> HourPrice:
-    return HourPrice(usd_per_h=usd_per_gpu_h * curve.tensor_parallel, basis="quoted", source="as stated")
+def _stated(curve: InteractivityCurve, usd_per_gpu_h: Decimal) -> ReplicaPrice:
+    gpu_frac = Fraction(1, curve.tensor_parallel)
+    return ReplicaPrice(usd_per_h=usd_per_gpu_h, replicas=gpu_frac, basis="quoted", source="as stated")
 
 
-def _cheapest(curve: InteractivityCurve) -> HourPrice:
+def _cheapest(curve: InteractivityCurve) -> ReplicaPrice:
     """The least on-demand price of the accelerators, in instances that hold whole replicas."""
     found = [
-        HourPrice(
-            usd_per_h=terms.usd_per_h * curve.tensor_parallel / offer.accelerators_per_instance,
-            basis=terms.basis,
+        replace(
+            ReplicaPrice.share_of(terms, offer.accelerators_per_instance // curve.tensor_parallel),
             source=f"on demand, {offer.provider}/{offer.instance}@{offer.region}: {terms.source}",
         )
         for offer in offers()
@@ -69,4 +66,4 @@ def _cheapest(curve: InteractivityCurve) -> HourPrice:
             f"no offer has {curve.tensor_parallel} {curve.accelerator} by the hour on demand",
             hint="state a price: --usd-per-gpu-h X",
         )
-    return min(found, key=lambda price: price.usd_per_h)
+    return min(found, key=lambda price: price.usd_per_replica_h)

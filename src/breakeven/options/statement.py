@@ -22,6 +22,11 @@ def quantity(exact: Fraction) -> Decimal:
     return Decimal(round(exact / Fraction(QUANTITY_STEP))) * QUANTITY_STEP
 
 
+def usd_per_1k(usd: Decimal, requests: Fraction | int) -> Decimal:
+    """US dollars that so many requests cost together, for 1,000 of them, to nano-dollars."""
+    return units.rounded_usd(Fraction(usd) * 1_000 / requests)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
     """One line: ``quantity`` of ``unit`` a month at ``usd_per_unit``, rounded once to nano-dollars."""

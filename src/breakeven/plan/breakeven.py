@@ -13,19 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import lcm
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from breakeven.options.curve import Bools, CostCurve, CurveColumns, Floats, Ints
+from breakeven.options.curve import (
+    FLOAT_ERROR_FRAC,
+    Bools,
+    CostCurve,
+    CurveColumns,
+    Floats,
+    Ints,
+    exact_costs,
+    near_cheapest,
+)
 
 MIN_REQUESTS_PER_DAY = 1
 MAX_REQUESTS_PER_DAY = 1_000_000_000
 
 _MOST_SEGMENTS_AT_ONCE = 1 << 20
-_FLOAT_ERROR_FRAC = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ def _can_be_cheapest(columns: CurveColumns, low: int, high: int) -> Bools:
     kept = np.ones(len(columns), dtype=np.bool_)
     for bound in (0, 1):
         for rival in _strong_rivals(above[0][bound], above[1][bound]):
-            ceiling = [above[end][bound][rival] * (1 + _FLOAT_ERROR_FRAC) for end in (0, 1)]
+            ceiling = [above[end][bound][rival] * (1 + FLOAT_ERROR_FRAC) for end in (0, 1)]
             for floor in (0, 1):
                 kept &= ~((below[0][floor] > ceiling[0]) & (below[1][floor] > ceiling[1]))
     return kept
@@ -215,8 +222,7 @@ class _Interval:
         """The cheapest curve at each volume, shape (m,); what float64 cannot settle is settled exactly."""
         costs = self._all_costs(volumes)
         winners: Ints = np.argmin(costs, axis=0)
-        best = costs.min(axis=0)
-        close = costs <= best + np.abs(best) * _FLOAT_ERROR_FRAC
+        close = near_cheapest(costs)
         unclear = np.flatnonzero(close.sum(axis=0) > 1)
         if len(unclear):
             rivals = np.flatnonzero(close[:, unclear].any(axis=1))
@@ -224,42 +230,14 @@ class _Interval:
         return winners
 
     def _exact_costs(self, rows: Ints, volumes: Ints) -> NDArray[np.object_]:
-        """Cost of these curves at each volume, exact: whole numbers of one small common part of a dollar."""
+        """Cost of these curves at each volume, exact."""
         curves = [self._exact_curve(row) for row in rows.tolist()]
-        parts = lcm(*(cost.denominator for curve in curves for cost in curve.coefficients))
-        whole = volumes.astype(object)
-        costs = []
-        for row, curve in zip(rows.tolist(), curves, strict=True):
-            fixed, each, unit = (int(cost * parts) for cost in curve.coefficients)
-            bought = (self._units(row, volumes) - self._columns.padding[row]).astype(object)
-            costs.append(fixed + each * whole + unit * bought)
-        return np.array(costs)
+        bought = [self._columns.row_units(row, volumes) - self._columns.padding[row] for row in rows.tolist()]
+        return exact_costs(curves, bought, volumes)
 
     def _all_costs(self, volumes: Ints) -> Floats:
         """Cost of each curve at each volume, shape (curves, m)."""
-        return np.stack([self._costs(row, volumes) for row in range(len(self._rows))])
-
-    def _units(self, row: int, volumes: Ints) -> Ints:
-        """Units that one curve buys at each volume, its padding included, shape (m,)."""
-        columns = self._columns
-        units = np.zeros(len(volumes), dtype=np.int64)
-        for capacity in columns.unit_requests_per_day[row].tolist():
-            units += -(-volumes // capacity)
-        pooled = columns.pooled_requests_per_day[row]
-        if len(pooled) and pooled[-1]:
-            few = np.searchsorted(pooled, volumes, side="left") + 1 + columns.padding[row]
-            units = np.where(volumes <= pooled[-1], few, units)
-        bought: Ints = np.maximum(units, columns.min_units[row])
-        return bought
-
-    def _costs(self, row: int, volumes: Ints) -> Floats:
-        columns = self._columns
-        return np.asarray(
-            columns.fixed_usd_per_month[row]
-            + columns.usd_per_month_per_daily_request[row] * volumes
-            + columns.unit_usd_per_month[row] * self._units(row, volumes),
-            dtype=np.float64,
-        )
+        return np.stack([self._columns.row_usd_per_month(row, volumes) for row in range(len(self._rows))])
 
     def _exact_curve(self, winner: int) -> CostCurve:
         if winner not in self._exact:
@@ -313,10 +291,10 @@ class _Interval:
         """The smallest volume of (first, last] at which ``right`` is preferred to ``left``."""
         one, other = self._exact_curve(left), self._exact_curve(right)
         ahead = other.usd_per_month(first) - one.usd_per_month(first)
-        closing = (ahead - (other.usd_per_month(last) - one.usd_per_month(last))) / (last - first)
-        if closing == 0:
+        closed = ahead - (other.usd_per_month(last) - one.usd_per_month(last))
+        if closed == 0:
             return last
-        steps, remainder = divmod(ahead, closing)
+        steps, remainder = divmod(ahead / closed * (last - first), 1)
         # An equal cost is enough only for the option that comes first in the list.
         wait = int(steps) + (1 if remainder or right > left else 0)
         return min(max(first + wait, first + 1), last)

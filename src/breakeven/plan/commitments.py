@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from math import inf, isfinite
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -14,11 +14,10 @@ import numpy as np
 from breakeven import units
 from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.errors import InputError, NothingFits
-from breakeven.options.statement import CostLine, CostStatement, quantity
+from breakeven.options.gpu_fleet import COMMITMENT_MONTHS
+from breakeven.options.instance_hours import float_usd_per_h, hours_line, hours_usd, month_usd
+from breakeven.options.statement import CostStatement
 from breakeven.plan.purchase_split import Floats, Ints, PurchaseProblem, Split, best_split, split_by_layers
-
-COMMITMENT_MONTHS: Final[Mapping[PurchaseOption, int]] = {"reserved_1y": 12, "reserved_3y": 36}
-"""How long a reservation has to be paid."""
 
 HALF: Final = 0.5
 
@@ -64,8 +63,8 @@ class Bought:
     @property
     def owed_usd(self) -> Decimal:
         """What a reservation costs over its whole term, used or not, US dollars; 0 for what is bought by the hour."""
-        months = COMMITMENT_MONTHS.get(self.price.option, 0)
-        return units.rounded_usd(self.instance_hours_per_month * Fraction(self.price.usd_per_h) * months)
+        months = COMMITMENT_MONTHS[self.price.option]
+        return units.rounded_usd(hours_usd(self.price, self.instance_hours_per_month * months))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +143,14 @@ def commit(demand: Floats, supplies: Sequence[Supply], *, time_limit_s: float = 
     found = _searched(problem, simple.values(), time_limit_s)
     # Floats and a time limit may leave the search a hair above a simple split; money is compared exactly.
     best = min((found, *simple.values()), key=bill.usd_per_month)
-    total = bill.usd_per_month(best)
     bought = tuple(bill.bought(best))
+    lines = (hours_line(each.supply, each.price, each.instance_hours_per_month) for each in bought)
+    total = units.rounded_usd(bill.usd_per_month(best))
     return CommitmentPlan(
         hours=problem.hours,
         bought=bought,
-        statement=CostStatement(lines=tuple(map(_line, bought))),
-        proved_usd_per_month=units.rounded_usd(min(total, bill.proved_usd_per_month(found))),
+        statement=CostStatement(lines=tuple(lines)),
+        proved_usd_per_month=min(total, bill.proved_usd_per_month(found)),
         alternatives=tuple(
             Alternative(name=name, usd_per_month=units.rounded_usd(bill.usd_per_month(split)))
             for name, split in simple.items()
@@ -175,11 +175,11 @@ def _problem(demand: Floats, supplies: Sequence[Supply]) -> PurchaseProblem:
     carries = np.array([supply.carries for supply in supplies], dtype=np.float64)
     if ((carries.max(axis=0) <= 0) & (kinds.max(axis=0) > 0)).any():
         raise NothingFits("no instance type serves a part of the demand", hint="name further instance types")
-    on_demand, spot = (np.array([_usd(supply.price(way)) for supply in supplies]) for way in _BY_THE_HOUR)
+    on_demand, spot = (np.array([float_usd_per_h(supply.price(way)) for supply in supplies]) for way in _BY_THE_HOUR)
     return PurchaseProblem(
         demand=kinds,
         carries=carries,
-        reserved_usd_per_h=np.array([_usd(supply.reserved) for supply in supplies]),
+        reserved_usd_per_h=np.array([float_usd_per_h(supply.reserved) for supply in supplies]),
         on_demand_usd_per_h=on_demand,
         spot_usd_per_h=spot,
         # Spot that is dearer than on demand is of no use, and the searches take spot first.
@@ -189,10 +189,6 @@ def _problem(demand: Floats, supplies: Sequence[Supply]) -> PurchaseProblem:
 
 
 _BY_THE_HOUR: Final[tuple[PurchaseOption, PurchaseOption]] = ("on_demand", "spot")
-
-
-def _usd(price: PurchasePrice | None) -> float:
-    return inf if price is None else float(price.usd_per_h)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,25 +218,14 @@ class _Bill:
 
     def usd_per_month(self, split: Split) -> Fraction:
         """The split's cost, exact."""
-        parts = (each.instance_hours_per_month * Fraction(each.price.usd_per_h) for each in self.bought(split))
+        parts = (hours_usd(each.price, each.instance_hours_per_month) for each in self.bought(split))
         return sum(parts, Fraction(0))
 
-    def proved_usd_per_month(self, split: Split) -> Fraction:
+    def proved_usd_per_month(self, split: Split) -> Decimal:
         """The bound that a search proved; the split's own cost where it tried everything."""
         if split.proved_usd is None:
-            return self.usd_per_month(split)
-        return Fraction(split.proved_usd) * Fraction(units.HOURS_PER_MONTH, self.hours)
-
-
-def _line(bought: Bought) -> CostLine:
-    return CostLine(
-        label=f"{bought.supply}, {bought.price.option}",
-        quantity=quantity(bought.instance_hours_per_month),
-        unit="instance-hour",
-        usd_per_unit=bought.price.usd_per_h,
-        basis=bought.price.basis,
-        source=bought.price.source,
-    )
+            return units.rounded_usd(self.usd_per_month(split))
+        return month_usd(split.proved_usd, self.hours)
 
 
 def _simple_splits(problem: PurchaseProblem) -> Iterator[tuple[str, Split]]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 
 from breakeven.options.option import Option, OptionKind
+from breakeven.options.staff import staff_usd_per_month
 from breakeven.plan.plan import DecisionStep, StaffThreshold, TreeDecision
 from breakeven.workload.workload import Workload
 
@@ -99,7 +99,7 @@ def _why_not(kind: str, chosen: Option, best_of_kind: Sequence[Option]) -> str:
 def staff_threshold(workload: Workload, option: Option) -> StaffThreshold | None:
     """The requests a day, rounded up, at which a hosted bill equals the self-hosting staff alone."""
     slope = option.curve.usd_per_month_per_daily_request
-    staff = Fraction(workload.costs.engineer_usd_per_month) * Fraction(workload.costs.engineer_share_frac)
+    staff = staff_usd_per_month(workload.costs, workload.costs.engineer_share_frac)
     if option.kind != "api" or not slope or not staff:
         return None
     return StaffThreshold(label=option.label, requests_per_day=math.ceil(staff / slope))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from math import ceil
 from typing import Final
 
@@ -19,7 +18,8 @@ from breakeven.catalog.spot import SpotZone
 from breakeven.errors import NothingFits
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.hosted_api import HostedApis
-from breakeven.options.statement import CostLine
+from breakeven.options.spilled_requests import ApiPrice
+from breakeven.options.staff import staff_line
 from breakeven.plan.commitments import CommitmentPlan, Supply, commit
 from breakeven.plan.instance_types import (
     InstanceType,
@@ -30,7 +30,7 @@ from breakeven.plan.instance_types import (
     requests_per_s,
 )
 from breakeven.plan.mix import Floats, MixedType, MixPlan, mix, request_buckets
-from breakeven.plan.spill import ApiPrice, Hybrid, OwnInstance, SpillPlan
+from breakeven.plan.spill import Hybrid, OwnInstance, SpillPlan
 from breakeven.plan.spot import SpotOutcome, SpotPolicy, price_with_interruptions, simulate_spot
 from breakeven.plan.spot_losses import observed_zones
 from breakeven.serving.corrections import Corrections
@@ -204,14 +204,7 @@ def _api(question: FleetQuestion, supply: Supply, rates: Floats) -> ApiAdvice | 
         return None
     option = hosted.option(min(rows, key=lambda row: hosted.columns.usd_per_month_per_daily_request[row]))
     costs = question.workload.costs
-    staff = CostLine(
-        label="staff",
-        quantity=Decimal(costs.engineer_share_frac),
-        unit="engineer",
-        usd_per_unit=Decimal(costs.engineer_usd_per_month),
-        basis="assumed",
-        source="the workload's costs",
-    )
+    staff = staff_line(costs, costs.engineer_share_frac)
     own = OwnInstance(name=supply.name, requests_per_s=supply.carries[0], price=always_on, fixed=(staff,))
     price = ApiPrice(option=option, requests_per_day=question.workload.requests_per_day)
     return ApiAdvice(label=option.label, spill=Hybrid(rates, own, price).plan())
@@ -227,7 +220,7 @@ def _mix(question: FleetQuestion, kind: InstanceType, peak_requests_per_s: float
         [requests_per_s(types, question.model, bucket_shape(each), slo, question.corrections) for each in buckets]
     )
     offered = [
-        MixedType(name=each.name, requests_per_s=tuple((row * planned).tolist()), price=_on_demand(each))
+        MixedType(name=each.name, requests_per_s=tuple((row * planned).tolist()), price=each.on_demand)
         for each, row in zip(types, rates, strict=True)
         if row.any()
     ]
@@ -235,10 +228,6 @@ def _mix(question: FleetQuestion, kind: InstanceType, peak_requests_per_s: float
         return mix(buckets, offered)
     except NothingFits:
         return None
-
-
-def _on_demand(kind: InstanceType) -> PurchasePrice:
-    return next(price for price in prices_of(kind.offer, 0) if price.option == "on_demand")
 
 
 def _assumptions(question: FleetQuestion, spot: SpotAdvice | None) -> Sequence[Assumption]:

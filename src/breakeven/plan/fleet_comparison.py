@@ -19,9 +19,9 @@ from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
-from breakeven.options.spilled import spilled_lines
-from breakeven.options.statement import CostLine, CostStatement, quantity
-from breakeven.plan.spill import ApiPrice
+from breakeven.options.instance_hours import hours_line, hours_usd
+from breakeven.options.spilled_requests import ApiPrice, spilled_lines
+from breakeven.options.statement import CostLine, CostStatement
 from breakeven.plan.spot_losses import spot_interruptions
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.cold_start import ColdStart
@@ -157,11 +157,11 @@ def split_layers(rates_per_s: Floats, terms: FleetTerms) -> LayerSplit:
     for layer in range(ceil(float(rates_per_s.max(initial=0.0)) / carried)):
         within = np.clip(rates_per_s - layer * carried, 0, carried)
         costs = {
-            "by_the_hour": float((within > 0).mean()) * hours * float(terms.by_the_hour.usd_per_h),
-            "spilled": float(within.mean()) * hours * units.SECONDS_PER_HOUR * float(terms.api.usd_per_request),
+            "by_the_hour": hours_usd(terms.by_the_hour, float((within > 0).mean()) * hours),
+            "spilled": terms.api.usd(float(within.mean()) * hours * units.SECONDS_PER_HOUR),
         }
         if terms.reserved is not None:
-            costs["reserved"] = hours * float(terms.reserved.usd_per_h)
+            costs["reserved"] = hours_usd(terms.reserved, hours)
         counts[min(costs, key=costs.__getitem__)] += 1
     return LayerSplit(**counts)
 
@@ -267,11 +267,4 @@ def _result(
 
 
 def _line(terms: FleetTerms, price: PurchasePrice, instance_hours: Fraction, traffic: Traffic) -> CostLine:
-    return CostLine(
-        label=f"{terms.name}, {price.option}",
-        quantity=quantity(instance_hours * units.HOURS_PER_MONTH / traffic.hours),
-        unit="instance-hour",
-        usd_per_unit=price.usd_per_h,
-        basis=price.basis,
-        source=price.source,
-    )
+    return hours_line(terms.name, price, instance_hours * units.HOURS_PER_MONTH / traffic.hours)

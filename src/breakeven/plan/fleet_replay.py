@@ -16,6 +16,7 @@ from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError, NothingFits
 from breakeven.options.gpu_fleet import COMMITMENT_MONTHS, GpuFleets
 from breakeven.options.gpu_grid import GpuGrid
+from breakeven.options.replica_price import ReplicaPrice
 from breakeven.options.statement import quantity
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.market import Market
@@ -102,9 +103,9 @@ def replay_leading_fleet(
         replicas_per_instance=held,
         usd_per_instance_h=terms.usd_per_h,
         requests=stated.requests,
-        fixed=_replayed(f"fixed at {replicas:,}", fixed, Fraction(terms.usd_per_h) / held),
-        autoscaled=_replayed("autoscaled on its queue", stated, Fraction(elastic.usd_per_h) / held),
-        scaled_to_zero=_replayed("scaled to zero", to_zero, Fraction(elastic.usd_per_h) / held),
+        fixed=_replayed(f"fixed at {replicas:,}", fixed, ReplicaPrice.share_of(terms, held)),
+        autoscaled=_replayed("autoscaled on its queue", stated, ReplicaPrice.share_of(elastic, held)),
+        scaled_to_zero=_replayed("scaled to zero", to_zero, ReplicaPrice.share_of(elastic, held)),
         assumptions=_assumptions(report),
         notes=(*report.notes, *_notes(requests, workload, held), *_commitment_notes(terms, elastic)),
     )
@@ -205,14 +206,14 @@ def _is_at_volume(requests: Trace, workload: Workload) -> bool:
     return abs(requests.requests_per_day - planned) <= max(1.0, planned * _SAME_VOLUME_FRAC)
 
 
-def _replayed(label: str, result: SimulationResult, usd_per_replica_h: Fraction) -> ReplayedFleet:
+def _replayed(label: str, result: SimulationResult, price: ReplicaPrice) -> ReplayedFleet:
     """The replayed hours, as a share of the replayed time, for a month of 730 hours."""
     replicas = Fraction(result.replica_h) * units.SECONDS_PER_HOUR / Fraction(result.span_s)
     hours = round(quantity(replicas * units.HOURS_PER_MONTH), 6)
     return ReplayedFleet(
         label=label,
         replica_h_per_month=hours,
-        usd_per_month=units.rounded_usd(Fraction(hours) * usd_per_replica_h),
+        usd_per_month=price.usd(hours),
         ttft_p99_s=result.ttft.p99_s,
         tpot_p99_s=result.tpot.p99_s,
         within_slo_frac=result.within_slo_frac,

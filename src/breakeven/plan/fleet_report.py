@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -14,8 +15,10 @@ from breakeven import units
 from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
-from breakeven.options.spilled import spilled_usd
-from breakeven.plan.fleet_cost import ReplicaPrice, replica_price
+from breakeven.options.instance_hours import month_usd
+from breakeven.options.replica_price import ReplicaPrice, replica_price
+from breakeven.options.spilled_requests import spilled_usd
+from breakeven.options.statement import usd_per_1k
 from breakeven.plan.spot_losses import observed_zones, spot_interruptions
 from breakeven.serving.autoscaling import Autoscaling, hourly_replicas
 from breakeven.serving.cold_start import COMPILE_SOURCE, LOAD_SOURCE, PROVISION_SOURCE, PULL_SOURCE, ColdStart
@@ -72,8 +75,7 @@ class FleetReport:
         """The same for 730 hours."""
         if self.usd is None or self.result.span_s <= 0:
             return None
-        hours = Decimal(repr(self.result.span_s)) / units.SECONDS_PER_HOUR
-        return units.rounded_usd(self.usd / hours * units.HOURS_PER_MONTH)
+        return month_usd(self.usd, Fraction(repr(self.result.span_s)) / units.SECONDS_PER_HOUR)
 
     @property
     def usd_per_1k_requests(self) -> Decimal | None:
@@ -81,7 +83,7 @@ class FleetReport:
         answered = self.result.served_requests + self.result.spilled_requests
         if self.usd is None or answered == 0:
             return None
-        return units.rounded_usd(self.usd / answered * 1_000)
+        return usd_per_1k(self.usd, answered)
 
 
 def fleet_report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from breakeven.catalog.offers import InstanceOffer, PurchasePrice, offers, purch
 from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.precisions import Precision, gpu_precisions
 from breakeven.errors import NothingFits, UnknownName
+from breakeven.options.gpu_fleet import COMMITMENT_MONTHS
 from breakeven.options.gpu_grid import TENSOR_PARALLEL
-from breakeven.plan.commitments import COMMITMENT_MONTHS
+from breakeven.options.instance_hours import hours_usd
 from breakeven.plan.mix import Bucket, Floats
 from breakeven.serving.capacity import CapacityColumns, RequestShape, replica_capacity
 from breakeven.serving.corrections import Corrections
@@ -38,6 +40,11 @@ class InstanceType:
         """Where, and how the model runs there."""
         where = f"{self.offer.provider}/{self.offer.instance}@{self.offer.region}"
         return f"{where} {self.precision.name} tp{self.tensor_parallel}"
+
+    @property
+    def on_demand(self) -> PurchasePrice:
+        """The price by the hour without a commitment, which each of them has."""
+        return next(price for price in purchase_prices(self.offer) if price.option == "on_demand")
 
 
 def instance_types(provider: str | None = None, instance: str | None = None) -> tuple[InstanceType, ...]:
@@ -116,11 +123,10 @@ def cheapest_for(
     Raises:
         NothingFits: no type carries a request.
     """
-    prices = np.array([float(each.offer.on_demand_usd_per_h or 0) for each in types])
-    needed = np.ceil(np.divide(peak_requests_per_s, carried, out=np.full(len(types), np.inf), where=carried > 0))
-    usd_per_h = np.maximum(needed, 1) * prices
+    able = np.flatnonzero(carried > 0).tolist()
+    needed = {row: max(1, ceil(peak_requests_per_s / carried[row])) for row in able}
     # Between equal totals the type that carries more leaves more room.
-    ranked = [row for row in np.lexsort((-carried, usd_per_h)).tolist() if carried[row] > 0]
+    ranked = sorted(able, key=lambda row: (hours_usd(types[row].on_demand, needed[row]), -carried[row]))
     if not ranked:
         raise NothingFits(
             "no instance on offer serves this model within the latency requirement",
@@ -134,6 +140,4 @@ def cheapest_for(
 
 def prices_of(offer: InstanceOffer, max_commitment_months: int) -> tuple[PurchasePrice, ...]:
     """The ways to buy an offer whose commitment is no longer than allowed."""
-    return tuple(
-        price for price in purchase_prices(offer) if COMMITMENT_MONTHS.get(price.option, 0) <= max_commitment_months
-    )
+    return tuple(price for price in purchase_prices(offer) if COMMITMENT_MONTHS[price.option] <= max_commitment_months)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError, NothingFits
-from breakeven.options.statement import CostLine, CostStatement, quantity
+from breakeven.options.instance_hours import float_usd_per_h, hours_line, hours_usd, month_usd
+from breakeven.options.statement import CostStatement
 from breakeven.plan.integer_program import IntegerProgram
 
 Floats = NDArray[np.float64]
@@ -151,15 +152,16 @@ def mix(
         for each, n, share in zip(offered, counts, shares, strict=True)
         if n
     )
-    statement = CostStatement(lines=tuple(map(_line, parts)))
+    lines = (hours_line(each.name, each.price, each.instances * units.HOURS_PER_MONTH) for each in parts)
+    statement = CostStatement(lines=tuple(lines))
     return MixPlan(
         buckets=tuple(buckets),
         parts=parts,
         statement=statement,
-        proved_usd_per_month=min(statement.usd_per_month, _monthly(Fraction(proved))),
+        proved_usd_per_month=min(statement.usd_per_month, month_usd(proved, 1)),
         single_name=None if single is None else offered[int(np.argmax(single))].name,
         single_instances=0 if single is None else int(single.max()),
-        single_usd_per_month=None if single is None else _monthly(_usd_per_h(single, offered)),
+        single_usd_per_month=None if single is None else month_usd(_usd_per_h(single, offered), 1),
     )
 
 
@@ -185,7 +187,7 @@ def _solve(
 ) -> tuple[Ints, Floats, float]:
     """Whole instances of each type, the shares of shape (types, buckets), and the proved least US dollars an hour."""
     program = IntegerProgram()
-    counts = [program.variable(cost=float(each.price.usd_per_h)) for each in types]
+    counts = [program.variable(cost=float_usd_per_h(each.price)) for each in types]
     parts = float(slices or 1)
     shares = {
         (k, b): program.variable(upper=parts, whole=slices is not None) for k, b in np.argwhere(np.isfinite(loads))
@@ -209,26 +211,11 @@ def _best_single(loads: Floats, types: Sequence[MixedType]) -> Ints | None:
     if not len(able):
         return None
     needed = {int(k): int(np.ceil(totals[k] * (1 - _SLACK))) for k in able}
-    cheapest = min(needed, key=lambda k: Fraction(types[k].price.usd_per_h) * needed[k])
+    cheapest = min(needed, key=lambda k: hours_usd(types[k].price, needed[k]))
     counts: Ints = np.eye(len(types), dtype=np.int64)[cheapest] * needed[cheapest]
     return counts
 
 
 def _usd_per_h(counts: Ints, types: Sequence[MixedType]) -> Fraction:
-    parts = (int(n) * Fraction(each.price.usd_per_h) for n, each in zip(counts, types, strict=True))
+    parts = (hours_usd(each.price, int(n)) for n, each in zip(counts, types, strict=True))
     return sum(parts, Fraction(0))
-
-
-def _monthly(usd_per_h: Fraction) -> Decimal:
-    return units.rounded_usd(usd_per_h * units.HOURS_PER_MONTH)
-
-
-def _line(part: MixPart) -> CostLine:
-    return CostLine(
-        label=f"{part.name}, {part.price.option}",
-        quantity=quantity(Fraction(part.instances * units.HOURS_PER_MONTH)),
-        unit="instance-hour",
-        usd_per_unit=part.price.usd_per_h,
-        basis=part.price.basis,
-        source=part.price.source,
-    )

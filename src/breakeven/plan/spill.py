@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -12,34 +12,14 @@ from numpy.typing import NDArray
 from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.errors import InputError
-from breakeven.options.option import Option
-from breakeven.options.statement import CostLine, CostStatement, quantity
+from breakeven.options.instance_hours import hours_line, hours_usd
+from breakeven.options.spilled_requests import ApiPrice
+from breakeven.options.statement import CostLine, CostStatement
 from breakeven.plan.commitments import Alternative
 
 Floats = NDArray[np.float64]
 
 _SECONDS_PER_MONTH = units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiPrice:
-    """A hosted option, priced for some requests a day: what one request costs, and the lines that say so."""
-
-    option: Option
-    requests_per_day: int
-
-    @property
-    def usd_per_request(self) -> Fraction:
-        """US dollars of a mean request, exact."""
-        return self.option.curve.usd_per_month_per_daily_request / units.DAYS_PER_MONTH
-
-    def lines(self, requests_per_month: Fraction) -> tuple[CostLine, ...]:
-        """The option's lines for this many requests a month."""
-        share = requests_per_month / (self.requests_per_day * units.DAYS_PER_MONTH)
-        return tuple(
-            replace(line, label=f"spilled: {line.label}", quantity=quantity(Fraction(line.quantity) * share))
-            for line in self.option.statement.lines
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +37,7 @@ class OwnInstance:
     @property
     def fixed_usd_per_month(self) -> Fraction:
         """The sum of the fixed lines."""
-        return sum((Fraction(line.usd_per_month) for line in self.fixed), Fraction(0))
+        return Fraction(CostStatement(lines=self.fixed).usd_per_month)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +85,9 @@ class Hybrid:
 
     def usd_per_month(self, instances: int) -> Fraction:
         """Own instances and spilled requests together."""
-        own = Fraction(self._own.price.usd_per_h) * units.HOURS_PER_MONTH * instances
+        own = hours_usd(self._own.price, instances * units.HOURS_PER_MONTH)
         fixed = self._own.fixed_usd_per_month if instances else Fraction(0)
-        return own + fixed + self.spilled_requests_per_month(instances) * self._api.usd_per_request
+        return own + fixed + self._api.usd(self.spilled_requests_per_month(instances))
 
     def cheapest(self) -> int:
         """The number of instances of least cost.
@@ -144,16 +124,7 @@ class Hybrid:
     def _own_lines(self, instances: int) -> tuple[CostLine, ...]:
         if not instances:
             return ()
-        price = self._own.price
-        line = CostLine(
-            label=f"{self._own.name}, {price.option}",
-            quantity=quantity(Fraction(instances * units.HOURS_PER_MONTH)),
-            unit="instance-hour",
-            usd_per_unit=price.usd_per_h,
-            basis=price.basis,
-            source=price.source,
-        )
-        return (line, *self._own.fixed)
+        return (hours_line(self._own.name, self._own.price, instances * units.HOURS_PER_MONTH), *self._own.fixed)
 
     def _alternative(self, name: str, instances: int) -> Alternative:
         return Alternative(name=name, usd_per_month=units.rounded_usd(self.usd_per_month(instances)))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 from math import exp, log, sqrt
@@ -20,10 +19,10 @@ from typing import Final
 
 import numpy as np
 
-from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.catalog.spot import SAME_REGION_CORRELATION, Spell, SpotZone
 from breakeven.errors import InputError
+from breakeven.options.instance_hours import price_in_turns
 
 DEFAULT_DELAY_H: Final = 10 / 60
 """Hours from asking for an instance to its first answer: provision, pull, load and compile (cold start)."""
@@ -71,17 +70,6 @@ class SpotOutcome:
     interruptions_per_year: float
     losses: tuple[tuple[float, int], ...]
 
-    def cost_frac(self, spot_of_on_demand_frac: float) -> float:
-        """Cost against all on demand, at a spot price that is this share of the on-demand price."""
-        wanted = self.policy.instances * self.policy.hours
-        return (self.spot_instance_hours * spot_of_on_demand_frac + self.on_demand_instance_hours) / wanted
-
-    def usd_per_instance_hour(self, spot_usd_per_h: Decimal, on_demand_usd_per_h: Decimal) -> Fraction:
-        """What an instance wanted costs an hour, replacements and on-demand hours included."""
-        wanted = Fraction(self.policy.instances) * Fraction(self.policy.hours)
-        spot = Fraction(self.spot_instance_hours) * Fraction(spot_usd_per_h)
-        return (spot + Fraction(self.on_demand_instance_hours) * Fraction(on_demand_usd_per_h)) / wanted
-
 
 def simulate_spot(zones: Sequence[SpotZone], policy: SpotPolicy) -> SpotOutcome:
     """A fleet on spot in these zones over the policy's hours; the same seed gives the same outcome.
@@ -112,18 +100,11 @@ def simulate_spot(zones: Sequence[SpotZone], policy: SpotPolicy) -> SpotOutcome:
 
 
 def price_with_interruptions(outcome: SpotOutcome, spot: PurchasePrice, on_demand: PurchasePrice) -> PurchasePrice:
-    """What an instance wanted costs an hour when it is held on spot, over the range of the spot price."""
-    low, middle, high = (
-        units.rounded_usd(outcome.usd_per_instance_hour(usd_per_h, on_demand.usd_per_h))
-        for usd_per_h in (spot.low_usd_per_h, spot.usd_per_h, spot.high_usd_per_h)
-    )
-    return PurchasePrice(
-        option="spot",
-        usd_per_h=middle,
-        low_usd_per_h=low,
-        high_usd_per_h=high,
-        basis="modelled",
-        source=f"{spot.source}; interruptions as observed in {', '.join(outcome.zones)}, on demand in between",
+    """What an instance wanted costs an hour on spot, replacements and on-demand hours included."""
+    return price_in_turns(
+        ((spot, outcome.spot_instance_hours), (on_demand, outcome.on_demand_instance_hours)),
+        Fraction(outcome.policy.instances) * Fraction(outcome.policy.hours),
+        f"{spot.source}; interruptions as observed in {', '.join(outcome.zones)}, on demand in between",
     )
 
 

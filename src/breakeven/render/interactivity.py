@@ -58,7 +58,7 @@ def interactivity_body(report: InteractivityReport) -> dict[str, Any]:
         "tp": curve.tensor_parallel,
         "input_tokens": curve.input_tokens,
         "output_tokens": curve.output_tokens,
-        "usd_per_h": str(report.price.usd_per_h),
+        "usd_per_h": str(report.price.usd_per_replica_h),
         "price_basis": report.price.basis,
         "price_source": report.price.source,
         "points": [
@@ -89,7 +89,7 @@ def interactivity_document(report: InteractivityReport) -> Document:
     )
     asked = (
         f"{curve.input_tokens:,.0f} input and {curve.output_tokens:,.0f} output tokens a request, always busy at that "
-        f"concurrency; ${report.price.usd_per_h:,.2f} an hour for the GPUs' share of an instance "
+        f"concurrency; ${report.price.usd_per_replica_h:,.2f} an hour for the GPUs' share of an instance "
         f"({report.price.basis}, {report.price.source})."
     )
     band = (
@@ -111,12 +111,16 @@ def cost_against_interactivity(report: InteractivityReport) -> Chart:
         {
             "speed": float(speed),
             "usd": float(usd),
-            "low": float(usd) / curve.high_factor,
-            "high": float(usd) / curve.low_factor,
+            "low": low,
+            "high": high,
             "name": f"{clients:,.0f} at once",
         }
-        for speed, usd, clients in zip(
-            curve.tokens_per_s_per_user, report.usd_per_output_mtok, curve.concurrency, strict=True
+        for speed, usd, (low, high), clients in zip(
+            curve.tokens_per_s_per_user,
+            report.usd_per_output_mtok,
+            report.band_usd_per_output_mtok,
+            curve.concurrency,
+            strict=True,
         )
     ]
     speed = {"field": "speed", "type": "quantitative", "title": "tokens per second for each user"}

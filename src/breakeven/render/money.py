@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 from breakeven import units
+from breakeven.options.statement import usd_per_1k
 
 UNKNOWN = "unknown"
 """What is printed where a number does not exist; zero is printed as a number."""
@@ -120,5 +121,4 @@ def usd_per_1k_requests(usd_per_month: Decimal, requests_per_day: int) -> Decima
     >>> usd_per_1k_requests(Decimal(1825), 10_000)
     Decimal('6.000000000')
     """
-    requests_per_month = requests_per_day * units.DAYS_PER_MONTH
-    return units.rounded_usd(Fraction(usd_per_month) * 1_000 / requests_per_month)
+    return usd_per_1k(usd_per_month, requests_per_day * units.DAYS_PER_MONTH)

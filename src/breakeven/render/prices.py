@@ -57,7 +57,7 @@ def _headline(priced: PricedUsage) -> str:
         return f"{total}: a free endpoint, rate-limited and without a service level."
     if priced.requests == 1:
         return f"{total} a request."
-    return f"{total} for {priced.requests:,} requests, each {price_text(priced.usd / priced.requests)}."
+    return f"{total} for {priced.requests:,} requests, each {price_text(priced.usd_per_request)}."
 
 
 def _lines_table(priced: PricedUsage) -> Table:

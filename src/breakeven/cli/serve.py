@@ -1,0 +1,62 @@
+"""``breakeven serve``: the gateway, on this machine and with no other service."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from breakeven.cli.ledger_options import ledger_option
+
+if TYPE_CHECKING:
+    from breakeven.cli.config import Configuration
+    from breakeven.gateway.gateway import Configured
+
+
+@click.command(short_help="The gateway: every request priced, every budget held.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one.")
+@ledger_option
+@click.option(
+    "--upstream",
+    "upstreams",
+    multiple=True,
+    metavar="NAME=URL",
+    help="A model server, or 'echo' for the built-in model. Its key is read from NAME_API_KEY. May be repeated.  "
+    "[default: those of the configuration, else those that are found]",
+)
+@click.option("--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.pass_context
+def serve(
+    context: click.Context,
+    /,
+    host: str,
+    port: int,
+    ledger: Path,
+    upstreams: tuple[str, ...],
+    admin_key_file: Path | None,
+    log_level: str,
+) -> None:
+    """An OpenAI-compatible gateway: authorise, hold budgets, send, price, record.
+
+    Point a client's base URL at it and use a key of `breakeven key create` (same --ledger).
+    """
+    from breakeven.gateway.admin_secret import admin_secret
+    from breakeven.gateway.serving import serve_until_stopped
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    secret, told = admin_secret(ledger, admin_key_file)
+
+    def read() -> Configured:
+        from breakeven.cli.main import DOORS
+
+        return _configured(context.obj.again(tuple(DOORS)), upstreams)
+
+    def ready(url: str) -> None:
+        click.echo(f"breakeven serves at {url}/v1 (ledger {ledger}; {told})", err=True)
+
+    serve_until_stopped(host, port, ledger, read, secret, ready)

@@ -1,0 +1,1 @@
+"""HTTP around the pipeline: connections, endpoints, keys, admin, health and metrics."""

@@ -1,0 +1,150 @@
+"""One gateway: a server, a pipeline, a ledger, and the configuration that may change while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from breakeven.catalog.negotiated import PriceConfig
+from breakeven.errors import BreakevenError, Unavailable
+from breakeven.gateway.admin import AdminApi
+from breakeven.gateway.config import GatewayConfig, GatewaySettings
+from breakeven.gateway.health import Health
+from breakeven.gateway.http_server import HttpServer
+from breakeven.gateway.limits import Limits
+from breakeven.gateway.metrics import Metrics
+from breakeven.gateway.model_calls import ModelCalls
+from breakeven.gateway.router import Router
+from breakeven.gateway.routing_table import RoutingTable
+from breakeven.gateway.upstream_set import UpstreamSet
+from breakeven.ledger.sqlite_ledger import SqliteLedger
+from breakeven.pipeline.pipeline import Pipeline, PipelineSettings
+from breakeven.pipeline.routes import Routes
+from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.policy.decision import Operation
+
+LOG = logging.getLogger("breakeven.gateway")
+
+PATHS: Final[dict[Operation, str]] = {
+    "chat": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "completions": "/v1/completions",
+    "embeddings": "/v1/embeddings",
+    "messages": "/v1/messages",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What a configuration says, read and checked: it may replace another while the gateway serves."""
+
+    config: GatewayConfig
+    prices: PriceConfig
+
+
+Reload = Callable[[], Configured]
+"""Read the configuration again.
+
+Raises:
+    BreakevenError: it is wrong; the present one stays.
+"""
+
+
+class Gateway:
+    """Serves until it is told to stop. Make it inside a running event loop."""
+
+    def __init__(self, configured: Configured, ledger: SqliteLedger, admin_secret: str, reload: Reload) -> None:
+        settings = configured.config.gateway
+        self._settings = settings
+        self._ledger = ledger
+        self._reload = reload
+        self._upstreams = UpstreamSet()
+        self.pipeline = Pipeline(ledger, self._routes(configured), _pipeline_settings(settings))
+        self._stopping = asyncio.Event()
+        self.server = HttpServer(self._router(admin_secret), _limits(settings))
+
+    async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop.
+
+        ``ready`` is called with the URL once requests are answered; SIGHUP reads the configuration again.
+
+        Raises:
+            Unavailable: the address cannot be listened at.
+        """
+        try:
+            await self.server.listen(host, port)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot listen at {host}:{port}", cause=error.strerror, hint="breakeven serve --port 0"
+            ) from error
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload_or_log)
+        bound_host, bound_port = self.server.addresses[0]
+        ready(f"http://{bound_host}:{bound_port}")
+        await self._stopping.wait()
+        await self._drain()
+
+    def reload(self) -> None:
+        """Read the configuration again and let it take effect for the next requests; those under way keep theirs.
+
+        Raises:
+            BreakevenError: it is wrong; nothing has changed.
+        """
+        self.pipeline.routes = self._routes(self._reload())
+
+    def reload_or_log(self) -> None:
+        """As `reload`; what is wrong goes to the log."""
+        try:
+            self.reload()
+        except BreakevenError as error:
+            LOG.error("the configuration is not taken: %s (%s)", error.message, error.cause or "no cause")  # noqa: TRY400
+        else:
+            LOG.info("the configuration was read again")
+
+    async def _drain(self) -> None:
+        self.server.begin_drain()
+        if not await self.server.drained(self._settings.shutdown_s):
+            self.pipeline.give_up()
+            await asyncio.sleep(0)
+        await self._upstreams.close()
+        await self._ledger.close()
+
+    def _routes(self, configured: Configured) -> Routes:
+        upstreams = self._upstreams.of(configured.config.upstreams)
+        return RoutingTable(configured.config, upstreams, configured.prices).routes()
+
+    def _router(self, admin_secret: str) -> Router:
+        router = Router()
+        calls = ModelCalls(self.pipeline)
+        for operation, path in PATHS.items():
+            router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
+        router.add("GET", "/v1/models", calls.models)
+        Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)
+        Metrics(self.pipeline, self._ledger).add_to(router)
+        AdminApi(self._ledger, admin_secret, self.reload).add_to(router)
+        return router
+
+
+def _pipeline_settings(settings: GatewaySettings) -> PipelineSettings:
+    return PipelineSettings(
+        budget_wait_s=settings.budget_wait_s,
+        drain_after_disconnect_s=settings.drain_after_disconnect_s,
+        retry_within_s=settings.retry_within_s,
+        most_attempts=settings.max_attempts,
+    )
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        body_bytes=settings.max_body_bytes,
+        header_bytes=settings.max_header_bytes,
+        connections=settings.max_connections,
+        in_work=settings.max_requests_in_work,
+    )

@@ -1,0 +1,120 @@
+"""The endpoints that clients call: a request becomes a call, a refusal an error in the shape of its wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from time import time, time_ns
+from typing import Final
+
+import msgspec
+
+from breakeven.errors import Unavailable
+from breakeven.gateway.http_request import Request
+from breakeven.pipeline.authorise import authorised_key
+from breakeven.pipeline.call import Call
+from breakeven.pipeline.pipeline import Pipeline
+from breakeven.pipeline.refusal import Refusal
+from breakeven.pipeline.reply import Reply
+from breakeven.pipeline.request_ids import RequestIds
+from breakeven.policy.virtual_key import VirtualKey
+from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.upstreams.wire import Endpoint
+
+_FORWARDED: Final = (
+    b"accept",
+    b"anthropic-beta",
+    b"anthropic-version",
+    b"idempotency-key",
+    b"openai-beta",
+    b"traceparent",
+    b"tracestate",
+    b"user-agent",
+)
+_MOST_TAGS: Final = 32
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class ModelCalls:
+    """Answers the requests of all model endpoints with one pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._ids = RequestIds()
+
+    async def serve(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
+        """Answer one request of an endpoint."""
+        at_ns = time_ns()
+        request_id = self._ids.next(at_ns)
+        try:
+            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+            call = Call(
+                request_id=request_id,
+                endpoint=endpoint,
+                body=request.body,
+                key=key,
+                tags=(*key.tags, *tags_of(request.headers)) if b"x-breakeven-tags" in request.headers else key.tags,
+                headers=_forwarded(request.headers),
+                received_at_ns=at_ns,
+            )
+            await self._pipeline.serve(call, reply)
+        except Refusal as refusal:
+            self._pipeline.refused(refusal)
+            _refuse(endpoint, request_id, refusal, reply)
+        except Unavailable as error:
+            _refuse(endpoint, request_id, Refusal(503, "ledger_unavailable", error.message, retry_after_s=1.0), reply)
+
+    async def models(self, request: Request, reply: Reply) -> None:
+        """``GET /v1/models``: what a key may call."""
+        endpoint = ENDPOINTS["chat"]
+        try:
+            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+        except Refusal as refusal:
+            self._pipeline.refused(refusal)
+            _refuse(endpoint, self._ids.next(time_ns()), refusal, reply)
+            return
+        reply.whole(200, [_JSON], msgspec.json.encode(_model_list(self._visible(key))))
+
+    def _visible(self, key: VirtualKey) -> list[str]:
+        known = self._pipeline.routes.models
+        return sorted(key.allowed_models.intersection(known) or key.allowed_models or known)
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key as any of the official clients sends it: OpenAI's, Anthropic's, Azure's; empty without one."""
+    bearer = headers.get(b"authorization", b"")
+    if bearer[:7].lower() == b"bearer ":
+        return bearer[7:].strip()
+    return headers.get(b"x-api-key", b"") or headers.get(b"api-key", b"")
+
+
+def tags_of(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """The tags of a request: ``x-breakeven-tags: project=atlas, step=draft``.
+
+    Raises:
+        Refusal: they cannot be read, or are too many.
+    """
+    parts = [part.strip() for part in headers[b"x-breakeven-tags"].decode("utf-8", "replace").split(",")]
+    tags = tuple(part for part in parts if part)
+    if len(tags) > _MOST_TAGS or any("=" not in tag or len(tag) > 256 for tag in tags):
+        raise Refusal(400, "invalid_tags", "x-breakeven-tags is KEY=VALUE, separated by commas, at most 32 of them")
+    return tags
+
+
+def _forwarded(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    return {name: headers[name] for name in _FORWARDED if name in headers}
+
+
+def _model_list(names: list[str]) -> dict[str, object]:
+    created = int(time())
+    data = [{"id": name, "object": "model", "created": created, "owned_by": "breakeven"} for name in names]
+    return {"object": "list", "data": data}
+
+
+def _refuse(endpoint: Endpoint, request_id: str, refusal: Refusal, reply: Reply) -> None:
+    headers = [_JSON, (b"x-breakeven-request-id", request_id.encode("ascii")), (b"x-breakeven-cost-nano-usd", b"0")]
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(ceil(refusal.retry_after_s), 1)))
+    elif refusal.status == 429:
+        headers.append((b"x-should-retry", b"false"))  # the official clients ask again for 429 unless they are told
+    reply.whole(refusal.status, headers, endpoint.error(refusal.status, refusal.message, refusal.code))

@@ -1,0 +1,103 @@
+"""From the configuration to routes: each name that clients may call, with its deployments and their prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from breakeven.catalog.negotiated import PriceConfig
+from breakeven.errors import InputError, UnknownName
+from breakeven.gateway.config import ECHO, GatewayConfig, TargetConfig, UpstreamConfig
+from breakeven.gateway.price_lookup import price_lookup, provider_of
+from breakeven.pipeline.prices import TargetPrices
+from breakeven.pipeline.routes import Routes
+from breakeven.pipeline.target import Route, Target
+from breakeven.upstreams.echo import count_input_tokens
+from breakeven.upstreams.upstream import Upstream
+
+
+class RoutingTable:
+    """Makes routes out of a configuration and its upstreams."""
+
+    def __init__(self, config: GatewayConfig, upstreams: Mapping[str, Upstream], prices: PriceConfig) -> None:
+        self._config = config
+        self._upstreams = upstreams
+        self._prices = prices
+
+    def routes(self) -> Routes:
+        """Every model of the configuration; without one, any model that an upstream may have and that has a price.
+
+        Raises:
+            InputError: a configured deployment has no price.
+        """
+        configured = [
+            Route(
+                model=model.name,
+                targets=self._targets(model.name, model.targets),
+                fallbacks=self._targets(model.name, model.fallbacks),
+                degrade_to=model.degrade_to,
+            )
+            for model in self._config.models
+        ]
+        listed = [
+            Route(model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those))
+            for name, those in self._listed().items()
+            if name not in {route.model for route in configured}
+        ]
+        return Routes([*configured, *listed], self._resolve if self._open() else None)
+
+    def _listed(self) -> dict[str, list[UpstreamConfig]]:
+        """Models that upstreams list; the echo lists itself."""
+        found: dict[str, list[UpstreamConfig]] = {}
+        for upstream in self._config.upstreams:
+            for name in [ECHO] if upstream.wire == "echo" else upstream.models:
+                found.setdefault(name, []).append(upstream)
+        return found
+
+    def _open(self) -> list[UpstreamConfig]:
+        """Upstreams that are asked for any model: those that list none, where the configuration names no models."""
+        if self._config.models:
+            return []
+        return [each for each in self._config.upstreams if not each.models]
+
+    def _resolve(self, model: str) -> Route:
+        """The route of a model that was asked for by name: the first upstreams whose provider sells it.
+
+        ``UPSTREAM/MODEL`` names the upstream.
+        """
+        now = datetime.now(UTC)
+        head, slash, tail = model.partition("/")
+        named = [each for each in self._open() if slash and each.name == head]
+        refusals: list[InputError] = []
+        for upstream in named or self._open():
+            name = tail if named else model
+            try:
+                target = self._target(upstream, name, TargetConfig(upstream=upstream.name))
+                target.prices.at(now)
+            except InputError as error:
+                refusals.append(error)
+                continue
+            return Route(model=model, targets=(target,))
+        if refusals:
+            raise refusals[0]
+        raise UnknownName(f"no upstream serves {model!r}", hint="breakeven serve --upstream NAME=URL")
+
+    def _targets(self, model: str, targets: Sequence[TargetConfig]) -> tuple[Target, ...]:
+        made = tuple(self._target(self._config.upstream(each.upstream), each.model or model, each) for each in targets)
+        now = datetime.now(UTC)
+        for target in made:
+            target.prices.at(now)
+        return made
+
+    def _target(self, upstream: UpstreamConfig, model: str, stated: TargetConfig) -> Target:
+        return Target(
+            name=upstream.name,
+            upstream=self._upstreams[upstream.name],
+            model=model,
+            provider=provider_of(upstream) or upstream.name,
+            prices=TargetPrices(price_lookup(upstream, model, self._prices)),
+            max_output_tokens=stated.max_output_tokens or upstream.max_output_tokens,
+            bytes_per_input_token=upstream.bytes_per_input_token,
+            input_tokens=count_input_tokens if upstream.wire == "echo" else None,
+            weight=stated.weight,
+        )

@@ -1,0 +1,30 @@
+"""Serve until stopped: the ledger is opened, the gateway runs in one event loop, and both are closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from breakeven.gateway.gateway import Gateway, Reload
+from breakeven.gateway.http_server import run_loop
+from breakeven.ledger.sqlite_ledger import SqliteLedger
+
+
+def serve_until_stopped(
+    host: str, port: int, ledger: Path, read: Reload, admin_secret: str, ready: Callable[[str], None]
+) -> None:
+    """Run one gateway on this machine until SIGTERM or SIGINT.
+
+    Raises:
+        BreakevenError: the configuration is wrong, the ledger is in use or cannot be opened, or the port is taken.
+    """
+    configured = read()
+
+    async def run() -> None:
+        store = await SqliteLedger.open(ledger, mode=configured.config.gateway.ledger_unavailable)
+        try:
+            await Gateway(configured, store, admin_secret, read).run(host, port, ready)
+        finally:
+            await store.close()
+
+    run_loop(run())

@@ -1,0 +1,54 @@
+"""One row of the ledger: one attempt at one request, what it used, what it cost, and how that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from breakeven.catalog.usage import Usage
+from breakeven.policy.decision import Operation
+
+Outcome = Literal["ok", "refused_by_upstream", "failed", "timeout", "client_gone", "interrupted"]
+"""How the attempt ended. ``interrupted``: the process died while it was under way."""
+
+UsageBasis = Literal["reported", "estimated", "bound", "none"]
+"""How the usage is known: the upstream said so, it was estimated from what was delivered, it is the worst case that
+was held (where nothing else is known), or the upstream billed nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One attempt. ``(request_id, attempt)`` is unique and ours: providers repeat and omit their own ids.
+
+    Times are nanoseconds since 1970 in UTC. Money is integer nano-dollars: ``list`` at the published price,
+    ``effective`` at the negotiated one, which is what budgets count; ``baseline`` what the requested model would have
+    cost. ``price_date`` is the day the price was checked on, ISO 8601.
+    """
+
+    request_id: str
+    attempt: int
+    started_at_ns: int
+    duration_s: float
+    ttft_s: float | None
+    tenant: str
+    team: str
+    user: str
+    key_id: str
+    tags: tuple[str, ...]
+    operation: Operation
+    stream: bool
+    requested_model: str
+    served_model: str
+    deployment: str
+    provider: str
+    outcome: Outcome
+    http_status: int
+    usage: Usage
+    usage_basis: UsageBasis
+    list_nano_usd: int
+    effective_nano_usd: int
+    baseline_nano_usd: int
+    price_source: str
+    price_date: str
+    upstream_request_id: str
+    decision: str

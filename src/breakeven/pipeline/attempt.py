@@ -1,0 +1,133 @@
+"""One attempt at one request: sent to one deployment, heard, priced, and turned into a row of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+from breakeven.catalog.usage import Usage
+from breakeven.errors import InputError
+from breakeven.ledger.entry import LedgerEntry, UsageBasis
+from breakeven.pipeline.call import Call
+from breakeven.pipeline.prices import RowCost
+from breakeven.pipeline.relay import Relay
+from breakeven.pipeline.reply import Reply
+from breakeven.pipeline.settled import Consumption, consumption
+from breakeven.pipeline.target import Route, Target
+from breakeven.policy.decision import Decision
+from breakeven.upstreams.wire import Answer, Codec, Question
+
+
+class Attempt:
+    """What is known of an attempt while it is under way and after it."""
+
+    __slots__ = (
+        "answer",
+        "call",
+        "codec",
+        "consumed",
+        "decision",
+        "duration_s",
+        "number",
+        "question",
+        "relay",
+        "started_at_ns",
+        "target",
+        "ttft_s",
+    )
+
+    relay: Relay
+    consumed: Consumption
+
+    def __init__(
+        self,
+        *,
+        call: Call,
+        question: Question,
+        codec: Codec,
+        target: Target,
+        number: int,
+        started_at_ns: int,
+        decision: Decision,
+    ) -> None:
+        self.call, self.question, self.codec, self.target = call, question, codec, target
+        self.number, self.started_at_ns, self.decision = number, started_at_ns, decision
+        self.answer: Answer | None = None
+        self.ttft_s: float | None = None
+        self.duration_s = 0.0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the client has something of this answer, or the whole, or is gone: then no other is tried."""
+        return self.relay.begun or self.consumed.outcome in ("ok", "client_gone")
+
+    async def send(self, reply: Reply, output_limit: int | None) -> None:
+        """Send the question and wait until nothing more of the answer matters."""
+        body = self.codec.request(self.question, self.target.model, output_limit)
+        self.relay = relay = Relay(self.question, self.codec, reply, self._headers_out())
+        started_at = perf_counter()
+        relay.connect(self.target.upstream.send(self.codec.path, self.call.headers, body, relay))
+        try:
+            await relay.finished
+        except asyncio.CancelledError:
+            relay.give_up()
+        ended_at = perf_counter()
+        self.duration_s = ended_at - started_at
+        if relay.first_data_at is not None:
+            self.ttft_s = relay.first_data_at - started_at
+        if relay.failure is None and relay.stream is None and relay.status == 200:
+            self.answer = self.codec.answer(relay.body())
+        self.consumed = consumption(relay, self.question, self.target, self.answer)
+
+    def entry(self, bound_nano_usd: int, requested: Route) -> LedgerEntry:
+        """The attempt as a row; ``bound_nano_usd`` is its cost where its usage has no price."""
+        used, target, call = self.consumed, self.target, self.call
+        basis: UsageBasis = used.basis
+        try:
+            cost = target.prices.cost(used.usage, self.started_at_ns, used.processing)
+        except InputError as error:  # a kind of token or a processing without a price: the worst case, never nothing
+            cost, basis = RowCost(bound_nano_usd, bound_nano_usd, f"bound: {error.message}", ""), "bound"
+        return LedgerEntry(
+            request_id=call.request_id,
+            attempt=self.number,
+            started_at_ns=self.started_at_ns,
+            duration_s=round(self.duration_s, 6),
+            ttft_s=None if self.ttft_s is None else round(self.ttft_s, 6),
+            tenant=call.key.tenant,
+            team=call.key.team,
+            user=call.key.user,
+            key_id=call.key.key_id,
+            tags=call.tags,
+            operation=self.question.operation,
+            stream=self.question.stream,
+            requested_model=self.question.model,
+            served_model=target.model,
+            deployment=target.name,
+            provider=target.provider,
+            outcome=used.outcome,
+            http_status=self.relay.status,
+            usage=used.usage,
+            usage_basis=basis,
+            list_nano_usd=cost.list_nano_usd,
+            effective_nano_usd=cost.effective_nano_usd,
+            baseline_nano_usd=self._baseline_nano_usd(requested, used.usage, cost),
+            price_source=cost.source,
+            price_date=cost.checked_on,
+            upstream_request_id=self.relay.headers.get(b"x-request-id", b"").decode("latin-1"),
+            decision=self.decision.text,
+        )
+
+    def _baseline_nano_usd(self, requested: Route, usage: Usage, cost: RowCost) -> int:
+        """What the model that was asked for would have cost with the same tokens."""
+        if any(self.target is target for target in requested.targets):
+            return cost.effective_nano_usd
+        try:
+            return requested.targets[0].prices.cost(usage, self.started_at_ns).effective_nano_usd
+        except InputError:
+            return cost.effective_nano_usd
+
+    def _headers_out(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"x-breakeven-request-id", self.call.request_id.encode("ascii")),
+            (b"x-breakeven-decision", self.decision.text.encode("utf-8")),
+        ]

@@ -1,0 +1,22 @@
+"""One request as the pipeline gets it: who asks, by which endpoint, with which body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from breakeven.policy.virtual_key import VirtualKey
+from breakeven.upstreams.wire import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request of an authorised key. ``headers`` are those to pass on; ``received_at_ns`` is UTC since 1970."""
+
+    request_id: str
+    endpoint: Endpoint
+    body: bytes
+    key: VirtualKey
+    tags: tuple[str, ...]
+    headers: Mapping[bytes, bytes]
+    received_at_ns: int

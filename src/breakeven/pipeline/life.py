@@ -1,0 +1,152 @@
+"""The life of one request: decision, hold, attempts, settlement, answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING
+
+from breakeven.errors import InputError
+from breakeven.ledger.ledger_store import Hold
+from breakeven.pipeline.answers import Answerer
+from breakeven.pipeline.attempt import Attempt
+from breakeven.pipeline.call import Call
+from breakeven.pipeline.refusal import Refusal, no_codec, over_budget, too_dear
+from breakeven.pipeline.reply import Reply
+from breakeven.pipeline.settled import bound_usage
+from breakeven.pipeline.target import Candidate, Route, Target
+from breakeven.policy.budget import Admission
+from breakeven.policy.decision import Decision, Reason
+from breakeven.policy.scope import Scope
+from breakeven.upstreams.codecs import codec_for
+from breakeven.upstreams.wire import Question
+
+if TYPE_CHECKING:
+    from breakeven.pipeline.pipeline import Pipeline
+
+
+class _Degraded(Exception):
+    """A budget has room for a cheaper model only."""
+
+    def __init__(self, admission: Admission) -> None:
+        super().__init__()
+        self.admission = admission
+
+
+class RequestLife:
+    """One request from its question to its answer. Each attempt has a hold and a row of its own."""
+
+    __slots__ = ("_answerer", "_attempt", "_call", "_pipeline", "_question", "_reply", "_route")
+
+    def __init__(self, pipeline: Pipeline, call: Call, question: Question, route: Route, reply: Reply) -> None:
+        self._pipeline, self._call, self._question, self._reply = pipeline, call, question, reply
+        self._route = route
+        self._answerer = Answerer(call, reply)
+        self._attempt: Attempt | None = None
+
+    async def run(self) -> None:
+        """Serve the request.
+
+        Raises:
+            Refusal: it is not served, and nothing was sent to the client.
+            Unavailable: the ledger takes no rows now.
+        """
+        self._reply.on_gone = self._client_gone
+        try:
+            await self._try_all(self._pipeline.candidates(self._route, self._question), ())
+        except _Degraded as degraded:
+            route = self._pipeline.cheaper(self._route, self._call.key, degraded.admission)
+            try:
+                await self._try_all(self._pipeline.candidates(route, self._question), ("degraded",))
+            except _Degraded as again:
+                raise over_budget(again.admission) from None
+
+    def give_up(self) -> None:
+        """The process is about to end: settle what is under way by an estimate."""
+        if self._attempt is not None:
+            self._attempt.relay.give_up()
+
+    async def _try_all(self, candidates: Sequence[Candidate], reasons: tuple[Reason, ...]) -> None:
+        """Try one deployment after another until there is an answer to give."""
+        started_at = perf_counter()
+        for number, candidate in enumerate(candidates, start=1):
+            attempt = await self._try(number, candidate, reasons)
+            if attempt is None or attempt.is_final:
+                return
+            delay_s = self._pipeline.retry_delay_s(attempt, number, perf_counter() - started_at)
+            if delay_s is None or number == len(candidates):
+                self._answerer.give_failure(attempt)
+                return
+            if delay_s:
+                await asyncio.sleep(delay_s)
+
+    async def _try(self, number: int, candidate: Candidate, reasons: tuple[Reason, ...]) -> Attempt | None:
+        """One attempt, settled; its answer is given if it is final. None: the client went before it was sent."""
+        target = candidate.target
+        codec = codec_for(self._question.operation, target.upstream.wire)
+        if codec is None:
+            raise no_codec(self._question, target)
+        scopes = self._call.key.scopes(target.model, self._call.tags)
+        at_ns, hold = await self._hold(target, scopes)
+        if self._reply.gone:
+            await self._pipeline.ledger.release(hold)
+            return None
+        attempt = Attempt(
+            call=self._call,
+            question=self._question,
+            codec=codec,
+            target=target,
+            number=number,
+            started_at_ns=at_ns,
+            decision=Decision(
+                served_model=target.model, deployment=target.name, reasons=(*reasons, *candidate.reasons)
+            ),
+        )
+        self._attempt = attempt
+        with self._pipeline.under_way(attempt):
+            await attempt.send(self._reply, self._output_limit(target, scopes))
+        entry = attempt.entry(hold.bound_nano_usd, self._route)
+        await self._pipeline.ledger.settle(hold, entry)
+        self._pipeline.note(attempt, entry)
+        if attempt.is_final:
+            self._answerer.give(attempt, entry.effective_nano_usd)
+        return attempt
+
+    async def _hold(self, target: Target, scopes: tuple[Scope, ...]) -> tuple[int, Hold]:
+        """Set the worst case aside, waiting for other requests to be settled where only they are in the way."""
+        until = perf_counter() + self._pipeline.settings.budget_wait_s
+        while True:
+            at_ns = time_ns()
+            bound = self._bound_nano_usd(target, at_ns)
+            found = await self._pipeline.ledger.hold(self._call.request_id, scopes, bound, at_ns)
+            if not isinstance(found, Admission):
+                return at_ns, found
+            if found.verdict == "degrade":
+                raise _Degraded(found)
+            left_s = until - perf_counter()
+            if found.verdict == "refuse" or not await self._pipeline.ledger.wait_for_room(found, left_s):
+                raise over_budget(found)
+
+    def _bound_nano_usd(self, target: Target, at_ns: int) -> int:
+        try:
+            bound = target.prices.bound_nano_usd(bound_usage(self._question, target), at_ns)
+        except InputError as error:
+            raise Refusal(400, "model_not_priced", f"{error.message}: what has no price is not sent") from error
+        cap = self._call.key.max_nano_usd_per_request
+        if cap is not None and bound > cap:
+            raise too_dear(bound, cap)
+        return bound
+
+    def _output_limit(self, target: Target, scopes: tuple[Scope, ...]) -> int | None:
+        """A limit of output tokens to send where the client stated none and money is limited; None: leave it open."""
+        if self._question.max_output_tokens is not None or self._question.operation == "embeddings":
+            return None
+        limited = self._call.key.max_nano_usd_per_request is not None or self._pipeline.ledger.budgets(scopes)
+        return target.max_output_tokens if limited else None
+
+    def _client_gone(self) -> None:
+        """The client went: hear the upstream out, since that says what is billed, but not for ever."""
+        if self._attempt is not None:
+            drain_s = self._pipeline.settings.drain_after_disconnect_s
+            asyncio.get_running_loop().call_later(drain_s, self._attempt.relay.give_up)

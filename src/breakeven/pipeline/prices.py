@@ -1,0 +1,92 @@
+"""What a deployment charges now: its card of the catalogue, list and negotiated, turned into whole nano-dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from breakeven.catalog.price_card import PriceCard, Processing
+from breakeven.catalog.pricing import RowPricer
+from breakeven.catalog.usage import Usage
+
+_KEPT_NS: Final = 60 * 1_000_000_000
+"""A card is looked up once a minute: prices that depend on the hour or day change on whole minutes."""
+
+
+class Cards(NamedTuple):
+    """The published price and the one that is paid; the same card where nothing was negotiated."""
+
+    published: PriceCard
+    paid: PriceCard
+
+
+Lookup = Callable[[datetime, Processing], Cards]
+"""The cards of one deployment at a moment.
+
+Raises:
+    InputError: it has no price then, or none for this processing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowCost:
+    """One row's money in nano-dollars, and where its price comes from."""
+
+    list_nano_usd: int
+    effective_nano_usd: int
+    source: str
+    checked_on: str
+
+
+class _Pricers(NamedTuple):
+    published: RowPricer
+    paid: RowPricer
+    until_ns: int
+
+
+class TargetPrices:
+    """The prices of one deployment over time."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._current: dict[Processing, _Pricers] = {}
+
+    def cost(self, usage: Usage, at_ns: int, processing: Processing = "standard") -> RowCost:
+        """What one request with this usage costs at a moment.
+
+        Raises:
+            InputError: no price covers it.
+        """
+        pricers = self._at(at_ns, processing)
+        paid = pricers.paid.nano_usd(usage)
+        published = paid if pricers.published is pricers.paid else pricers.published.nano_usd(usage)
+        card = pricers.paid.card
+        return RowCost(published, paid, card.source, card.checked_on.isoformat())
+
+    def bound_nano_usd(self, usage: Usage, at_ns: int) -> int:
+        """The most that a request with at most this usage can cost, at standard processing.
+
+        Raises:
+            InputError: no price covers it.
+        """
+        return self._at(at_ns, "standard").paid.nano_usd(usage)
+
+    def at(self, moment: datetime) -> PriceCard:
+        """The card that is paid at a moment.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self._at(int(moment.timestamp() * 1e9), "standard").paid.card
+
+    def _at(self, at_ns: int, processing: Processing) -> _Pricers:
+        current = self._current.get(processing)
+        if current is None or at_ns >= current.until_ns:
+            cards = self._lookup(datetime.fromtimestamp(at_ns / 1e9, UTC), processing)
+            paid = RowPricer(cards.paid)
+            published = paid if cards.published is cards.paid else RowPricer(cards.published)
+            current = _Pricers(published, paid, (at_ns // _KEPT_NS + 1) * _KEPT_NS)
+            self._current[processing] = current
+        return current

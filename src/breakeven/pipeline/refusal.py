@@ -1,0 +1,56 @@
+"""Why a request is not served: a status, a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from breakeven import units
+from breakeven.policy.budget import Admission
+
+if TYPE_CHECKING:
+    from breakeven.pipeline.target import Target
+    from breakeven.upstreams.wire import Question
+
+
+class Refusal(Exception):
+    """A request ends here. ``retry_after_s`` says when it may be worth asking again; None: not unless it changes."""
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+def over_budget(admission: Admission) -> Refusal:
+    """No room under a budget: 429 with OpenAI's code for it, which its clients do not ask again for."""
+    budget = admission.budget
+    if budget is None:
+        return Refusal(429, "insufficient_quota", "a budget has no room for this request")
+    window = budget.window.text
+    return Refusal(
+        429,
+        "insufficient_quota",
+        f"the budget of ${units.usd(budget.limit_nano_usd):,.2f} a {window} for {budget.scope.text} has no room for "
+        "what this request can cost at most; ask for fewer tokens (max_tokens), or raise it: breakeven budget set",
+    )
+
+
+def too_dear(bound_nano_usd: int, cap_nano_usd: int) -> Refusal:
+    """The request can cost more than its key may spend on one."""
+    return Refusal(
+        400,
+        "request_too_expensive",
+        f"this request can cost ${units.usd(bound_nano_usd):.6f} and its key allows ${units.usd(cap_nano_usd):.6f} "
+        "a request; ask for fewer tokens (max_tokens)",
+    )
+
+
+def no_codec(question: Question, target: Target) -> Refusal:
+    """The upstream's wire has nothing like this endpoint."""
+    return Refusal(
+        400,
+        "operation_not_supported",
+        f"{question.model} is served by {target.name}, whose {target.upstream.wire} wire has no {question.operation}",
+    )

@@ -1,0 +1,106 @@
+"""What an attempt used and cost: reported by the upstream, or estimated and marked; never nothing by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from breakeven.catalog.price_card import Processing
+from breakeven.catalog.usage import Usage
+from breakeven.ledger.entry import Outcome, UsageBasis
+from breakeven.pipeline.relay import Relay
+from breakeven.pipeline.target import Target
+from breakeven.upstreams.wire import Answer, Question
+
+_BYTES_PER_TOKEN: Final = 4
+"""Typical of English text; only for estimates, which are marked as such."""
+
+NOTHING: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """How an attempt ended, what it used, and how that is known."""
+
+    outcome: Outcome
+    usage: Usage
+    basis: UsageBasis
+    processing: Processing = "standard"
+
+
+def consumption(relay: Relay, question: Question, target: Target, answer: Answer | None) -> Consumption:
+    """What one attempt used. ``answer`` is the whole answer where there was one."""
+    outcome = _outcome(relay)
+    if answer is not None:
+        stated, processing = answer.usage, answer.processing
+    elif relay.stream is not None:
+        stated, processing = relay.stream.usage(), relay.stream.processing()
+    else:
+        stated, processing = None, None
+    if stated is not None and (outcome == "ok" or relay.stream is not None):
+        usage = _at_least_delivered(stated, relay) if outcome != "ok" else stated
+        basis: UsageBasis = "reported" if usage is stated else "estimated"
+        return Consumption(outcome=outcome, usage=usage, basis=basis, processing=processing or "standard")
+    if _billed_nothing(relay):
+        return Consumption(outcome=outcome, usage=NOTHING, basis="none")
+    return Consumption(outcome=outcome, usage=_estimate(relay, question, target), basis="estimated")
+
+
+def bound_usage(question: Question, target: Target) -> Usage:
+    """The most that a question can use: what `Target` bounds, all of it written to a prompt cache where it asks so."""
+    input_tokens = target.bound_input_tokens(question)
+    written = input_tokens if question.writes_cache else 0
+    return Usage(
+        input_tokens=input_tokens,
+        cache_write_5m_tokens=written if question.writes_cache == "5m" else 0,
+        cache_write_1h_tokens=written if question.writes_cache == "1h" else 0,
+        output_tokens=target.bound_output_tokens(question),
+    )
+
+
+def _outcome(relay: Relay) -> Outcome:
+    if relay.client_gone:
+        return "client_gone"
+    if relay.failure is not None:
+        return (
+            "timeout" if relay.failure.failure.endswith("timeout") or relay.failure.failure == "deadline" else "failed"
+        )
+    if relay.status >= 400:
+        return "refused_by_upstream"
+    if relay.stream is not None and not relay.stream.ended:
+        return "failed"
+    return "ok"
+
+
+def _billed_nothing(relay: Relay) -> bool:
+    """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
+    if relay.failure is not None:
+        return not relay.failure.sent
+    return relay.status >= 400
+
+
+def _at_least_delivered(stated: Usage, relay: Relay) -> Usage:
+    """A stream that broke off may have stated its usage so far, which may be less than was delivered."""
+    delivered = relay.stream.delivered_tokens() if relay.stream is not None else 0
+    if stated.output_tokens >= delivered:
+        return stated
+    return Usage(
+        input_tokens=stated.input_tokens,
+        output_tokens=delivered,
+        cache_read_tokens=stated.cache_read_tokens,
+        cache_write_5m_tokens=stated.cache_write_5m_tokens,
+        cache_write_1h_tokens=stated.cache_write_1h_tokens,
+        reasoning_tokens=stated.reasoning_tokens,
+    )
+
+
+def _estimate(relay: Relay, question: Question, target: Target) -> Usage:
+    """About what the question and the delivered part of the answer have in tokens, no more than the bounds."""
+    read = max(question.body_bytes // _BYTES_PER_TOKEN, 1) + question.attachments * target.tokens_per_attachment
+    delivered = (
+        relay.stream.delivered_tokens() if relay.stream is not None else relay.received_bytes // _BYTES_PER_TOKEN
+    )
+    return Usage(
+        input_tokens=min(read, target.bound_input_tokens(question)),
+        output_tokens=min(delivered, target.bound_output_tokens(question)),
+    )

@@ -1,0 +1,70 @@
+"""Where a model is served: deployments, what they charge, and which of them a request may go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from breakeven.pipeline.prices import TargetPrices
+from breakeven.policy.decision import Reason
+from breakeven.upstreams.upstream import Upstream
+from breakeven.upstreams.wire import Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A deployment: an upstream, the model's name there, and its prices.
+
+    ``provider`` is who is paid. ``max_output_tokens`` limits answers of which the client stated no limit, so that the
+    worst case is known. ``input_tokens`` counts a question exactly, where the upstream's own count is known; otherwise
+    `bound_input_tokens` bounds it.
+    """
+
+    name: str
+    upstream: Upstream
+    model: str
+    provider: str
+    prices: TargetPrices
+    max_output_tokens: int = 16_384
+    bytes_per_input_token: float = 1.0
+    tokens_per_attachment: int = 20_000
+    input_tokens: Callable[[Question], int] | None = None
+    weight: float = 1.0
+
+    def bound_input_tokens(self, question: Question) -> int:
+        """The most input tokens that the upstream can count in a question.
+
+        A token is at least one byte of what was sent, so the body's bytes are a bound that no tokenizer breaks; names
+        and punctuation of the JSON make up for what a chat template adds. ``bytes_per_input_token`` above 1 is the
+        operator's statement that the texts are tamer.
+        """
+        if self.input_tokens is not None:
+            return self.input_tokens(question)
+        return int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
+
+    def bound_output_tokens(self, question: Question) -> int:
+        """The most output tokens that a question can ask for; embeddings have none."""
+        if question.operation == "embeddings":
+            return 0
+        return (question.max_output_tokens or self.max_output_tokens) * question.choices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A deployment that a request may go to, and why to this one."""
+
+    target: Target
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A model as clients call it: its deployments, those to fall back on, and a cheaper model where a budget degrades.
+
+    ``targets`` serve the model itself and share its load; ``fallbacks`` are tried in order when none of them answers.
+    """
+
+    model: str
+    targets: tuple[Target, ...]
+    fallbacks: tuple[Target, ...] = ()
+    degrade_to: str | None = None
