@@ -27,7 +27,7 @@ from breakeven.serving.corrections import Corrections
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
 from breakeven.serving.fleet_file import FleetFile
-from breakeven.serving.interruptions import SpotTerms
+from breakeven.serving.interruptions import NOTICE_S, NOTICE_SOURCE, SpotTerms
 from breakeven.serving.simulation import simulate
 from breakeven.serving.simulation_result import SimulationResult
 from breakeven.workload.request_loading import MADE_UP
@@ -183,11 +183,10 @@ def _interrupted_variants(file: FleetFile, engine: EngineCoefficients, span_s: f
 
 def _on_spot(fleet: Fleet, terms: SpotTerms, hours: float, engine: EngineCoefficients) -> Fleet:
     """The fleet with the losses of its zones; no more is kept than is always there."""
-    scaling = fleet.autoscaling
-    least = fleet.replicas if scaling is None else scaling.min_replicas
-    cold = fleet.interruptions.cold_start if scaling is None else scaling.cold_start
-    kept = replace(terms, kept_replicas=min(terms.kept_replicas, least))
-    return replace(fleet, interruptions=spot_interruptions(kept, fleet.most_replicas, hours, cold, engine.weight_bytes))
+    kept = replace(terms, kept_replicas=min(terms.kept_replicas, fleet.least_replicas))
+    return replace(
+        fleet, interruptions=spot_interruptions(kept, fleet.most_replicas, hours, fleet.cold_start, engine.weight_bytes)
+    )
 
 
 def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
@@ -203,9 +202,7 @@ def _variants(fleet: Fleet) -> Mapping[str, Fleet]:
         for label, floor in floors.items()
         if floor != scaling.min_replicas and floor <= most
     }
-    still = replace(fleet.interruptions, cold_start=scaling.cold_start)
-    fixed = replace(fleet, replicas=most, autoscaling=None, interruptions=still)
-    return {"as stated": fleet, **others, f"fixed at {most}": fixed, **kept}
+    return {"as stated": fleet, **others, f"fixed at {most}": fleet.fixed_at(most), **kept}
 
 
 def _with_schedule(fleet: Fleet, trace: Trace) -> Fleet:
@@ -300,10 +297,8 @@ def _assumptions(file: FleetFile, engine: EngineCoefficients) -> tuple[Assumptio
         ("kv_tokens", engine.kv_tokens, "tokens/replica"),
     )
     found = [Assumption(name=n, value=v, unit=u, basis=engine.basis, source=model_source) for n, v, u in modelled]
-    scaling = file.fleet.autoscaling
-    if scaling is not None or file.spot is not None:
-        cold = file.fleet.interruptions.cold_start if scaling is None else scaling.cold_start
-        found += _cold_start_assumptions(cold, engine.weight_bytes)
+    if file.fleet.autoscaling is not None or file.spot is not None:
+        found += _cold_start_assumptions(file.fleet.cold_start, engine.weight_bytes)
     if file.spot is not None:
         found += _spot_assumptions(file.spot)
     return tuple(found)
@@ -319,8 +314,7 @@ def _spot_assumptions(terms: SpotTerms) -> Iterator[Assumption]:
         basis="assumed",
         source=zones[0].source,
     )
-    told = terms.notice_s == SpotTerms(zones=()).notice_s
-    source = "AWS gives two minutes, Google and Azure 30 seconds" if told else "fleet file"
+    source = NOTICE_SOURCE if terms.notice_s == NOTICE_S else "fleet file"
     yield Assumption(name="spot_notice_s", value=terms.notice_s, unit="s", basis="quoted", source=source)
 
 

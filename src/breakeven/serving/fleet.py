@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from breakeven.serving.autoscaling import Autoscaling
+from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.interruptions import Interruptions
 from breakeven.workload.workload import Slo
 
@@ -47,6 +48,21 @@ class Fleet:
     slo: Slo = field(default_factory=lambda: Slo(percentile=99.0))
     spill: Spill | None = None
     interruptions: Interruptions = field(default_factory=Interruptions)
+
+    @property
+    def least_replicas(self) -> int:
+        """The fewest replicas there may be, losses aside."""
+        return self.replicas if self.autoscaling is None else self.autoscaling.min_replicas
+
+    @property
+    def cold_start(self) -> ColdStart:
+        """What a replica takes to come: the policy's, or that of a replacement where there is none."""
+        return self.interruptions.cold_start if self.autoscaling is None else self.autoscaling.cold_start
+
+    def fixed_at(self, replicas: int) -> Fleet:
+        """The fleet without its policy; a lost replica still takes the same cold start to replace."""
+        still = replace(self.interruptions, cold_start=self.cold_start)
+        return replace(self, replicas=replicas, autoscaling=None, interruptions=still)
 
     @property
     def most_replicas(self) -> int:

@@ -89,7 +89,7 @@ class FleetFile:
 
     def with_replicas(self, replicas: int) -> FleetFile:
         """The same deployment as a fixed fleet."""
-        return replace(self, fleet=replace(self.fleet, replicas=replicas, autoscaling=None))
+        return replace(self, fleet=self.fleet.fixed_at(replicas))
 
 
 def read_fleet(path: Path) -> FleetFile:
@@ -117,7 +117,7 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
             raise InputError(f"{where}: [fleet] has no {key}", cause=_EXAMPLE, hint=f"write {key} = {example}")
     if {"usd_per_replica_h", "offer"} <= cost.keys():
         raise InputError(f"{where}: [cost] has both usd_per_replica_h and offer", hint="leave one of them out")
-    model = open_model(stated["model"])
+    model, fleet = open_model(stated["model"]), _fleet(read, tables, where)
     chosen = precision(stated["precision"], SERVER) if "precision" in stated else native_precision(model)
     return FleetFile(
         name=stated.get("name", Path(where).stem),
@@ -128,12 +128,12 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         chunk_tokens=stated.get("prefill_chunk_tokens", CHUNK_TOKENS),
         max_running=stated.get("max_running", int(MAX_RUNNING)),
         prefix_caching=stated.get("prefix_caching", False),
-        fleet=_fleet(read, tables, where),
+        fleet=fleet,
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
         purchase=cost.get("purchase", "on_demand"),
         spill_model=read["spill"].get("model", ""),
-        spot=_spot(read["spot"], where) if "spot" in tables else None,
+        spot=_spot(read["spot"], fleet, where) if "spot" in tables else None,
     )
 
 
@@ -177,14 +177,20 @@ def _spill(read: Mapping[str, dict[str, Any]], where: str) -> Spill | None:
     return Spill(above_requests_per_replica=above, latency=latency)
 
 
-def _spot(stated: Mapping[str, Any], where: str) -> SpotTerms:
+def _spot(stated: Mapping[str, Any], fleet: Fleet, where: str) -> SpotTerms:
     if "zones" not in stated:
         raise InputError(
             f"{where}: [spot] has no zones",
             cause="interruptions are drawn from the spells of observed zones",
             hint='write zones = ["us-west-2a", "us-west-2b", "us-west-2c"]',
         )
-    return SpotTerms(**stated)
+    terms = SpotTerms(**stated)
+    if terms.kept_replicas > fleet.least_replicas:
+        raise InputError(
+            f"{where}: [spot] keeps {terms.kept_replicas} replicas of {fleet.least_replicas} that are always there",
+            hint="write kept_replicas = 0, or a higher min_replicas in [autoscaling]",
+        )
+    return terms
 
 
 def _autoscaling(read: Mapping[str, dict[str, Any]], where: str) -> Autoscaling:

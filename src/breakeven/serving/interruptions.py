@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from breakeven.serving.cold_start import ColdStart
+
+NOTICE_S: Final = 120.0
+"""Seconds between AWS's word that it takes an instance and the loss; other clouds give less."""
+NOTICE_SOURCE: Final = "docs.aws.amazon.com, EC2 user guide, Spot Instance interruption notices (read November 2026)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +38,5 @@ class SpotTerms:
 
     zones: tuple[str, ...]
     kept_replicas: int = 0
-    notice_s: float = 120.0
+    notice_s: float = NOTICE_S
     seed: int = 1

@@ -9,7 +9,6 @@ import numpy as np
 
 from breakeven.errors import InputError
 from breakeven.serving.autoscaling import Autoscaling
-from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet, Spill
 from breakeven.serving.replay_state import (
@@ -102,12 +101,13 @@ def _fleet_values(fleet: Fleet, engine: EngineCoefficients) -> dict[str, float]:
         "slo_ttft": ticks(fleet.slo.ttft_s),
         "slo_tpot": fleet.slo.tpot_s * TICKS_PER_S,
         "kept_replicas": fleet.interruptions.kept_replicas,
+        "cold_start": ticks(fleet.cold_start.whole_s(engine.weight_bytes)),
+        "unbilled": ticks(fleet.cold_start.provision_s),
         **_spill_values(fleet.spill),
     }
     if scaling is None:
-        cold = _cold_start_values(fleet.interruptions.cold_start, engine)
-        return {**values, **cold, "policy": FIXED, "least": fleet.replicas}
-    return {**values, **_scaling_values(scaling, engine)}
+        return {**values, "policy": FIXED, "least": fleet.replicas}
+    return {**values, **_scaling_values(scaling)}
 
 
 def _spill_values(spill: Spill | None) -> dict[str, float]:
@@ -119,7 +119,7 @@ def _spill_values(spill: Spill | None) -> dict[str, float]:
     }
 
 
-def _scaling_values(scaling: Autoscaling, engine: EngineCoefficients) -> dict[str, float]:
+def _scaling_values(scaling: Autoscaling) -> dict[str, float]:
     if scaling.policy == "schedule" and len(scaling.hourly_replicas) != 24:
         raise InputError("a scheduled policy needs 24 hourly_replicas", cause=f"got {len(scaling.hourly_replicas)}")
     if not 0 <= scaling.min_replicas <= scaling.max_replicas:
@@ -130,12 +130,7 @@ def _scaling_values(scaling: Autoscaling, engine: EngineCoefficients) -> dict[st
         "target": scaling.target_kv_frac if scaling.policy == "kv" else scaling.target_queue_per_replica,
         "interval": ticks(scaling.interval_s),
         "cooldown": ticks(scaling.cooldown_s),
-        **_cold_start_values(scaling.cold_start, engine),
     }
-
-
-def _cold_start_values(cold: ColdStart, engine: EngineCoefficients) -> dict[str, float]:
-    return {"cold_start": ticks(cold.whole_s(engine.weight_bytes)), "unbilled": ticks(cold.provision_s)}
 
 
 def loss_columns(fleet: Fleet) -> Ints:
@@ -146,9 +141,8 @@ def loss_columns(fleet: Fleet) -> Ints:
     """
     told = fleet.interruptions
     at_s, places = np.array(told.at_s, dtype=np.float64), np.array(told.places, dtype=np.int64) + told.kept_replicas
-    least = fleet.replicas if fleet.autoscaling is None else fleet.autoscaling.min_replicas
-    if not 0 <= told.kept_replicas <= least:
-        raise InputError(f"{told.kept_replicas} replicas are kept of {least} that are always there")
+    if not 0 <= told.kept_replicas <= fleet.least_replicas:
+        raise InputError(f"{told.kept_replicas} replicas are kept of {fleet.least_replicas} that are always there")
     if at_s.shape != places.shape or not ((at_s >= 0) & (at_s <= MOST_SPAN_S)).all() or (np.diff(at_s) < 0).any():
         raise InputError("interruptions need a replica and a time each, in order, within 194 days")
     if len(places) and not told.kept_replicas <= places.min() <= places.max() < fleet.most_replicas:
