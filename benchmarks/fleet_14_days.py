@@ -1,4 +1,4 @@
-"""Fourteen days of real rates on one fleet, run in five ways: cost a month and p99, with a chart.
+"""Fourteen days of real rates on one fleet, run in six ways: cost a month and p99, with a chart.
 
 python benchmarks/fleet_14_days.py [--write]
 
@@ -53,7 +53,7 @@ PRICED_ON = date(2026, 11, 24)
 PAGE = REPOSITORY / "docs/fleet-14-days.md"
 CHART = REPOSITORY / "docs/images/fleet-14-days.svg"
 RENEWED = "Renewed by `python benchmarks/fleet_14_days.py --write`."
-REPLAYS = 4
+REPLAYS = 5
 INTERVAL_S = 600.0
 AT_ONCE_FRAC = 0.7
 """Scale out at this share of what an instance has in work at its planned load: a cold start takes seven minutes."""
@@ -127,6 +127,7 @@ def days_document(question: FleetTerms, results: Mapping[str, Sequence[FleetResu
         "Latencies are of requests served on own instances; the API's is unknown until it is measured.",
         "Instances on spot are lost in the replay as in those zones, with two minutes' notice.",
         "What they were computing is computed again on others; a replacement comes after a cold start.",
+        "Without an API those requests wait that come while too few are left.",
     )
     return Document(
         title="Fourteen days on one fleet",

@@ -1,4 +1,4 @@
-"""Five ways to run a fleet: the same traffic for all, money from the hours replayed, and what each trades for what."""
+"""Six ways to run a fleet: the same traffic for all, money from the hours replayed, and what each trades for what."""
 
 from __future__ import annotations
 
@@ -138,12 +138,12 @@ def test_each_layer_goes_where_it_is_cheapest() -> None:
     assert split_layers(rates, terms("0.0000001")) == LayerSplit(reserved=0, by_the_hour=0, spilled=3)
 
 
-def test_five_ways_over_a_day() -> None:
+def test_six_ways_over_a_day() -> None:
     traffic = a_day()
     results = {each.name: each for each in compare_fleets(traffic, terms("0.001", spot="1.30"))}
     reserved, fixed = results["fixed for the peak, reserved"], results["fixed for the peak, on demand"]
     scaled, to_zero = results["autoscaled, on demand"], results["scaled to zero, on demand"]
-    hybrid = results["reserved floor, spot, API for the peak"]
+    own, hybrid = results["reserved floor, spot"], results["reserved floor, spot, API for the peak"]
     # Five instances at 4.2 requests a second, for all 730 hours.
     assert (reserved.usd_per_month, fixed.usd_per_month) == (Decimal("1.20") * 3_650, Decimal(7_300))
     assert fixed.usd_per_month > scaled.usd_per_month > hybrid.usd_per_month
@@ -155,7 +155,10 @@ def test_five_ways_over_a_day() -> None:
     # At least what no own instance is planned for: 0.2 of 4.2 requests a second in two hours, of 46.6 in all hours.
     assert 0 < hybrid.spilled_requests_frac < 0.2
     assert hybrid.interruptions > 0
-    assert {each.interruptions for name, each in results.items() if each is not hybrid} == {0}
+    assert {each.interruptions for each in (reserved, fixed, scaled, to_zero)} == {0}
+    assert own.note == "1 reserved, up to 4 spot"
+    assert own.spilled_requests_frac == 0 < own.interruptions
+    assert own.within_slo_frac <= hybrid.within_slo_frac
     for each in results.values():
         assert each.usd_per_month == sum(line.usd_per_month for line in each.statement.lines)
 

@@ -1,4 +1,4 @@
-"""Four ways to run one fleet over the same days of traffic: what each costs, and what its users wait.
+"""Six ways to run one fleet over the same days of traffic: what each costs, and what its users wait.
 
 Arrivals are drawn anew from the rates (Poisson within each interval, seeded), request sizes from a sample, and every
 way is replayed request by request. Money follows from the instance-hours that the replay held.
@@ -167,7 +167,7 @@ def split_layers(rates_per_s: Floats, terms: FleetTerms) -> LayerSplit:
 
 
 def compare_fleets(traffic: Traffic, terms: FleetTerms, seed: int = 1) -> tuple[FleetResult, ...]:
-    """A fleet for the peak, an autoscaled one, one that goes to zero, and a reserved floor with spot and spill-over."""
+    """A fleet for the peak, an autoscaled one, one to zero, and a reserved floor with spot, alone and with an API."""
     return tuple(_results(traffic, terms, seed))
 
 
@@ -191,7 +191,7 @@ def _results(traffic: Traffic, terms: FleetTerms, seed: int) -> Iterator[FleetRe
         yield _result(
             name, replay, float(traffic.hours), (_line(terms, terms.on_demand, Fraction(replay.replica_h), traffic),)
         )
-    yield _hybrid(traffic, terms, seed)
+    yield from _hybrids(traffic, terms, seed)
 
 
 def _scaled(terms: FleetTerms, least: int, most: int) -> Fleet:
@@ -206,32 +206,48 @@ def _scaled(terms: FleetTerms, least: int, most: int) -> Fleet:
     return Fleet(replicas=most, autoscaling=policy, slo=terms.slo)
 
 
-def _hybrid(traffic: Traffic, terms: FleetTerms, seed: int) -> FleetResult:
-    """The floor always there, rented layers as the queue asks for them; what finds them full goes to the API."""
+def _hybrids(traffic: Traffic, terms: FleetTerms, seed: int) -> Iterator[FleetResult]:
+    """The floor always there, rented layers as the queue asks for them: first all of them, then with an API above."""
     split = split_layers(traffic.rates_per_s, terms)
-    replay = _replayed(traffic, terms, _spilling(split, terms, float(traffic.hours), seed))
-    floor_h = traffic.hours * split.reserved
+    own = replace(split, by_the_hour=split.by_the_hour + split.spilled, spilled=0)
+    rented = terms.by_the_hour.option
+    yield _hybrid(
+        "reserved floor, spot",
+        traffic,
+        terms,
+        _rented(own, terms, float(traffic.hours), seed),
+        f"{own.reserved} reserved, up to {own.by_the_hour} {rented}",
+    )
+    yield _hybrid(
+        "reserved floor, spot, API for the peak",
+        traffic,
+        terms,
+        replace(
+            _rented(split, terms, float(traffic.hours), seed),
+            spill=Spill(above_requests_per_replica=terms.spill_above_requests),
+        ),
+        f"{split.reserved} reserved, up to {split.by_the_hour} {rented}, the rest spilled",
+    )
+
+
+def _hybrid(name: str, traffic: Traffic, terms: FleetTerms, fleet: Fleet, note: str) -> FleetResult:
+    """What such a fleet costs: its floor all the time, what it rented, and the very tokens that it spilled."""
+    replay = _replayed(traffic, terms, fleet)
+    floor_h = traffic.hours * fleet.least_replicas
     rented_h = max(Fraction(replay.replica_h) - floor_h, Fraction(0))
     held = ((terms.reserved, floor_h), (terms.by_the_hour, rented_h))
     lines = [_line(terms, price, hours, traffic) for price, hours in held if price is not None and hours]
     monthly = Fraction(replay.spilled_requests) * units.HOURS_PER_MONTH / traffic.hours
     spilled = spilled_lines(terms.api_card, replay.spilled_input_tokens, replay.spilled_output_tokens, monthly)
-    return _result(
-        "reserved floor, spot, API for the peak",
-        replay,
-        float(traffic.hours),
-        (*lines, *spilled),
-        note=f"{split.reserved} reserved, up to {split.by_the_hour} {terms.by_the_hour.option}, the rest spilled",
-    )
+    return _result(name, replay, float(traffic.hours), (*lines, *spilled), note=note)
 
 
-def _spilling(split: LayerSplit, terms: FleetTerms, hours: float, seed: int) -> Fleet:
+def _rented(split: LayerSplit, terms: FleetTerms, hours: float, seed: int) -> Fleet:
     """The own instances of a split, those on spot with their losses; none at all where every layer is spilled."""
-    spill = Spill(above_requests_per_replica=terms.spill_above_requests)
     own = split.reserved + split.by_the_hour
     if not own:
-        return Fleet(replicas=0, slo=terms.slo, spill=spill)
-    fleet = replace(_scaled(terms, split.reserved, own), spill=spill)
+        return Fleet(replicas=0, slo=terms.slo)
+    fleet = _scaled(terms, split.reserved, own)
     if terms.by_the_hour.option != "spot":
         return fleet
     spot = SpotTerms(zones=terms.spot_zones, kept_replicas=split.reserved, seed=seed)
