@@ -140,6 +140,7 @@ def fleet(
     *,
     spill_to: str | None = None,
     limits: FleetLimits = NO_LIMITS,
+    replay: bool = False,
     at: date | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> FleetAdvice:
@@ -150,6 +151,7 @@ def fleet(
         model: the open model that the fleet serves.
         spill_to: the hosted model that takes what is spilled; the same model where None.
         limits: the demand, providers, instances and zones to look at.
+        replay: replay a day of the own instances that have an API for the peak.
         at: the date of the prices; today (UTC) if None.
         config: tables of ``breakeven.toml``: negotiated prices, and as ``calibration`` the file of corrections.
 
@@ -164,7 +166,7 @@ def fleet(
     day, prices = at or datetime.now(UTC).date(), read_price_config(config or {})
     cards = select([spill_to or served.name], day, prices).hosted or ()
     advice = advise_fleet(
-        FleetQuestion(workload=asked, model=served, cards=cards, limits=limits, corrections=corrections)
+        FleetQuestion(workload=asked, model=served, cards=cards, limits=limits, corrections=corrections, replays=replay)
     )
     return replace(advice, assumptions=(*advice.assumptions, *calibrated))
 

@@ -189,6 +189,10 @@ class HostedApis(RefusingTable):
         """``provider/model``, and the processing tier unless standard."""
         return self._prices[row].label
 
+    def cards(self, row: int) -> tuple[PriceCard, ...]:
+        """The row's price cards: one, or one for each price that its hours have."""
+        return self._prices[row].cards
+
     def batch_row(self, row: int) -> int | None:
         """The row of the same model's batch price, where there is one and this is not it."""
         card = self._prices[row].card
