@@ -36,7 +36,7 @@ def body(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, objec
 def test_it_replays_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
     told = body(capsys)
     assert told["schema"] == "breakeven/simulate/1"
-    assert told["tokens"] == {"input": sum(range(500, 590)), "output": sum(range(20, 110))}
+    assert told["tokens"] == {"input": sum(range(500, 590)), "output": sum(range(20, 110)), "recomputed": 0}
     assert told["fleet"]["replicas"] == 2
 
 
@@ -69,7 +69,7 @@ def test_flags_win_over_the_file(capsys: pytest.CaptureFixture[str]) -> None:
 def test_named_columns_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("trace.csv").write_text("at,in,out\n2024-01-01T00:00:00,10,5\n2024-01-01T00:00:03,20,6\n")
     told = body(capsys, "--columns", "timestamp=at,input_tokens=in,output_tokens=out")
-    assert told["tokens"] == {"input": 30, "output": 11}
+    assert told["tokens"] == {"input": 30, "output": 11, "recomputed": 0}
 
 
 @pytest.mark.usefixtures("folder")
@@ -85,7 +85,7 @@ def test_a_workload_file_brings_its_trace_or_a_day_made_up(capsys: pytest.Captur
     told = json.loads(capsys.readouterr().out)
     assert told["trace"]["arrivals"] == "poisson"
     assert told["requests"]["served"] == 500
-    assert told["tokens"] == {"input": 400_000, "output": 20_000}
+    assert told["tokens"] == {"input": 400_000, "output": 20_000, "recomputed": 0}
     assert any("no trace" in note for note in told["notes"])
     assert run(["simulate", "stated.toml", *asked, "--arrivals", "gamma"]) == 2
 

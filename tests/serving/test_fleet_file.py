@@ -26,13 +26,14 @@ def test_what_is_not_stated_has_a_default() -> None:
     assert (file.fleet.replicas, file.fleet.dispatch, file.fleet.autoscaling) == (1, "least_outstanding", None)
     assert (file.fleet.slo.ttft_s, file.fleet.slo.tpot_s, file.fleet.slo.percentile) == (2.0, 0.1, 99.0)
     assert (file.usd_per_replica_h, file.offer) == (None, "")
+    assert file.engine(1_000).admission == "blocks"
 
 
 def test_everything_that_is_stated_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(
         LEAST + 'precision = "fp8"\ntensor_parallel = 2\nmax_running = 128\nprefill_chunk_tokens = 2_048\n'
-        'dispatch = "round_robin"\n[requirements]\nttft_s = 1\ntpot_s = 0.05\npercentile = 95\n'
+        'dispatch = "round_robin"\nadmission = "whole"\n[requirements]\nttft_s = 1\ntpot_s = 0.05\npercentile = 95\n'
         '[autoscaling]\npolicy = "kv"\nscale_to_zero = true\nmax_replicas = 6\ntarget_kv_frac = 0.5\ncooldown_s = 60\n'
         "[cold_start]\npull_s = 0\nbandwidth_bytes_per_s = 5e9\n[cost]\nusd_per_replica_h = 2.5\n"
     )
@@ -43,7 +44,7 @@ def test_everything_that_is_stated_is_taken(tmp_path: Path) -> None:
     assert (scaling.cold_start.pull_s, scaling.cold_start.bandwidth_bytes_per_s) == (0, 5e9)
     assert (file.name, file.tensor_parallel, file.usd_per_replica_h) == ("own", 2, Decimal("2.5"))
     engine = file.engine(1_000)
-    assert (engine.max_running, engine.chunk_tokens) == (128, 2_048)
+    assert (engine.max_running, engine.chunk_tokens, engine.admission) == (128, 2_048, "whole")
     assert file.with_replicas(3).fleet.autoscaling is None
 
 
@@ -84,6 +85,7 @@ def test_a_fixed_fleet_keeps_the_cold_start_of_its_policy() -> None:
         (LEAST + "replicas = 1.5\n", "whole number"),
         (LEAST + "replicas = true\n", "a number"),
         (LEAST + 'dispatch = "random"\n', "round_robin, least_outstanding"),
+        (LEAST + 'admission = "evict"\n', "blocks, whole"),
         (LEAST + "replicas = 2\n" + SCALES, "replicas beside [autoscaling]"),
         (LEAST + "[cold_start]\npull_s = 3\n", "without [autoscaling]"),
         (LEAST + '[autoscaling]\npolicy = "queue"\n', "no max_replicas"),

@@ -113,7 +113,7 @@ def _latency_section(report: FleetReport) -> Section:
     )
     columns = (left("Latency"), right("p50"), right("p90"), right("p95"), right("p99"))
     wait = (
-        f"A request waits {latency_text(result.mean_wait_s)} for its first step on average; "
+        f"A request waits {latency_text(result.mean_wait_s)} in the queue on average; "
         f"{result.mean_waiting_requests:.2f} wait at a time, {result.most_waiting_requests:,} at most."
     )
     return Section(
@@ -132,6 +132,8 @@ def _use_points(report: FleetReport) -> tuple[str, ...]:
     points = [
         f"Paid for {hours_text(result.replica_h)} of replicas: {used}. One running sequence makes a replica busy.",
         f"{result.input_tokens:,} input and {result.output_tokens:,} output tokens in {result.steps:,} steps.",
+        *_preemption_points(result),
+        *([f"{result.recomputed_tokens:,} tokens were prefilled again."] if result.recomputed_tokens else []),
     ]
     if report.file.fleet.autoscaling is not None or report.file.spot is not None:
         points.append(f"{result.cold_starts:,} cold starts.")
@@ -166,6 +168,14 @@ def _spill_points(report: FleetReport) -> tuple[str, ...]:
     if report.api is None or usd is None:
         return (f"{sent}.",)
     return (f"{sent}, {report.api.label}: {usd_text(usd)} (quoted: {report.api.source}).",)
+
+
+def _preemption_points(result: SimulationResult) -> tuple[str, ...]:
+    """How often the cache was full, where it was."""
+    if not result.preemptions:
+        return ()
+    often = "once" if result.preemptions == 1 else f"{result.preemptions:,} times"
+    return (f"The cache was full: {often} a running request lost its place.",)
 
 
 def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:

@@ -23,6 +23,7 @@ def simulation_body(report: FleetReport) -> dict[str, Any]:
             "precision": file.precision.name,
             "tensor_parallel": file.tensor_parallel,
             "dispatch": file.fleet.dispatch,
+            "admission": file.admission,
             **_replicas_body(file.fleet),
         },
         "requirements": {
@@ -32,7 +33,12 @@ def simulation_body(report: FleetReport) -> dict[str, Any]:
         },
         **_result_body(result),
         "spill": _spill_body(report),
-        "tokens": {"input": result.input_tokens, "output": result.output_tokens},
+        "tokens": {
+            "input": result.input_tokens,
+            "output": result.output_tokens,
+            "recomputed": result.recomputed_tokens,
+        },
+        "preemptions": result.preemptions,
         "steps": result.steps,
         "cost": _cost_body(report),
         "alternatives": [_alternative_body(each) for each in report.alternatives],

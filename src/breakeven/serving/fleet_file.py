@@ -20,7 +20,7 @@ from breakeven.serving.autoscaling import Autoscaling, Policy
 from breakeven.serving.capacity import MAX_RUNNING
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.corrections import Corrections, Deployment
-from breakeven.serving.engine import EngineCoefficients, engine_coefficients
+from breakeven.serving.engine import Admission, EngineCoefficients, engine_coefficients
 from breakeven.serving.fleet import ApiLatency, Dispatch, Fleet, Spill
 from breakeven.serving.interruptions import Interruptions, SpotTerms
 from breakeven.serving.roofline import CHUNK_TOKENS
@@ -56,6 +56,7 @@ class FleetFile:
     purchase: PurchaseOption
     spill_model: str = ""
     spot: SpotTerms | None = None
+    admission: Admission = "blocks"
 
     @property
     def label(self) -> str:
@@ -85,6 +86,7 @@ class FleetFile:
             accelerators=self.tensor_parallel,
             tensor_parallel=self.tensor_parallel,
         )
+        modelled = replace(modelled, admission=self.admission)
         return modelled.corrected((corrections or Corrections()).of_deployments([deployment]))
 
     def with_replicas(self, replicas: int) -> FleetFile:
@@ -134,6 +136,7 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         purchase=cost.get("purchase", "on_demand"),
         spill_model=read["spill"].get("model", ""),
         spot=_spot(read["spot"], fleet, where) if "spot" in tables else None,
+        admission=stated.get("admission", "blocks"),
     )
 
 
@@ -258,6 +261,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "prefill_chunk_tokens": whole(1, 1_000_000),
         "prefix_caching": truth,
         "spill_above_requests_per_replica": whole(0, 1_000_000),
+        "admission": _one_of(get_args(Admission)),
     },
     "requirements": {
         "ttft_s": _ABOVE_ZERO_S,

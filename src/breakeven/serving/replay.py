@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay_cache import admission_room, has_room, preempt, residue, steps_with_room
+from breakeven.serving.replay_cache import admission_room, preempt, residue, steps_with_room
 from breakeven.serving.replay_ends import push_end, remove_end
 from breakeven.serving.replay_state import BINS, BUCKETS_PER_OCTAVE, CARRY, NONE, Ints, Queue, Replica, Slots, State
 
@@ -36,7 +36,7 @@ def can_prefill(replica: Replica, state: State, slots: Slots) -> bool:
     """Whether there is a prompt to prefill and room for the step; who decodes takes its blocks before who comes."""
     if replica.prefilling.head == NONE:
         return next_fits(replica, state, slots)
-    return has_room(1, 0, replica, state)
+    return steps_with_room(1, 0, replica, state) > 0
 
 
 @compiled
@@ -46,7 +46,7 @@ def next_fits(replica: Replica, state: State, slots: Slots) -> bool:
     if slot == NONE or replica.running == state.max_running:
         return False
     request = slots[slot]
-    return has_room(1, admission_room(request, state), replica, state)
+    return steps_with_room(1, admission_room(request, state), replica, state) > 0
 
 
 @compiled
@@ -111,7 +111,7 @@ def prefill_step(replica: Replica, state: State, slots: Slots, kept: Ints) -> No
 
 @compiled
 def note_begun(waited: int, state: State) -> None:
-    """Count how long a request waited for its first step, and that it waits no more."""
+    """Count how long a request waited since it arrived, and that it waits no more."""
     state.waiting -= 1
     state.queued += waited
     while state.queued >= CARRY:
@@ -125,7 +125,7 @@ def decode_steps(replica: Replica, until: int, state: State, slots: Slots, kept:
 
     Where there is no room for a single one, the request admitted last has to go instead.
     """
-    count = steps_with_room(replica.ends[0] - replica.decode_steps if state.skips else 1, replica, state)
+    count = steps_with_room(replica.ends[0] - replica.decode_steps if state.skips else 1, 0, replica, state)
     if count == 0:
         preempt(replica, state, slots)
         state.preemptions += 1

@@ -39,41 +39,36 @@ def residue(end: int, request: Request) -> int:
 
 
 @compiled
-def taken(steps: int, replica: Replica, state: State) -> int:
-    """What of the cache's room is taken after so many steps, if none is admitted, is done or has to go."""
+def steps_with_room(most: int, more: int, replica: Replica, state: State) -> int:
+    """How many steps, of ``most``, pass before the first one for which, beside ``more``, the cache has no room."""
+    tokens = replica.context + (most + BLOCK_TOKENS - 2) * replica.decoding  # were each block begun just now
+    if tokens <= (state.room - replica.held - more) * BLOCK_TOKENS:
+        return most
+    return counted_steps(most, more, replica, state)
+
+
+@compiled
+def counted_steps(most: int, more: int, replica: Replica, state: State) -> int:
+    """The same, told exactly: what the decoding sequences hold in the next step, then what every further one takes."""
+    room = state.room - replica.held - more
     if not state.grows:
-        return replica.held
-    tokens = replica.context + (steps - 1) * replica.decoding
-    after = replica.decode_steps + steps
+        return most if room >= 0 else 0
+    after = replica.decode_steps + 1
+    tokens = replica.context
     for step in range(BLOCK_TOKENS):
         tokens += replica.crossing[step] * ((step - after) % BLOCK_TOKENS)
-    return replica.held + tokens // BLOCK_TOKENS
-
-
-@compiled
-def has_room(steps: int, more: int, replica: Replica, state: State) -> bool:
-    """Whether there is room for so many steps and for ``more`` blocks beside them."""
-    most = replica.context + (steps + BLOCK_TOKENS - 2) * replica.decoding  # tokens, were each block begun just now
-    if most <= (state.room - replica.held - more) * BLOCK_TOKENS:
-        return True
-    return taken(steps, replica, state) + more <= state.room
-
-
-@compiled
-def steps_with_room(most: int, replica: Replica, state: State) -> int:
-    """How many steps, of ``most``, pass before the first one for which there are too few blocks."""
-    if has_room(most, 0, replica, state):
-        return most
-    room = state.room - taken(1, replica, state)
+    room -= tokens // BLOCK_TOKENS
     if room < 0:
         return 0
     rounds = room // replica.decoding
     room -= rounds * replica.decoding
     count = 1 + rounds * BLOCK_TOKENS
-    while room >= 0:
+    while count < most:
         room -= replica.crossing[(replica.decode_steps + count) % BLOCK_TOKENS]
+        if room < 0:
+            return count
         count += 1
-    return count - 1
+    return most
 
 
 @compiled
@@ -101,7 +96,7 @@ def preempt(replica: Replica, state: State, slots: Slots) -> None:
     replica.running -= 1
     prepend(slot, replica.waiting, slots)
     state.waiting += 1
-    state.queued -= replica.now - request.arrival
+    state.queued -= replica.now - request.arrival  # all of it is added again when it begins, so the new wait remains
     state.recomputed_tokens += again
 
 

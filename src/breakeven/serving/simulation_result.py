@@ -50,8 +50,9 @@ class SimulationResult:
     API are in the latencies and in ``within_slo_frac`` only where its latency was stated (``spilled_is_timed``);
     ``spilled_input_tokens`` and ``spilled_output_tokens`` are theirs, shape (spilled,), in order of arrival. ``span_s``
     is the time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
-    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed.
-    ``interruptions`` are replicas that were taken away, ``interrupted_requests`` those that they were computing.
+    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed,
+    and ``recomputed_tokens``, inputs and parts of answers, are those prefilled again: after ``preemptions``, and after
+    ``interruptions``, which are replicas that were taken away while they computed ``interrupted_requests``.
     ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out and spilled ones NaN if not
     timed; empty where not kept.
     """
