@@ -169,7 +169,7 @@ class RowPricer:
         digits = max((-int(usd.as_tuple().exponent) for usd in (*published, fee)), default=0)
         # A price is USD per 10^6 tokens and the result 10^-9 USD: three digits are left to divide by.
         self._digits = max(digits, 0)
-        self._divisor = 10**self._digits
+        self._divisor = int(10**self._digits)
         self._fee = _scaled(fee, self._digits + 9)
         self._tiers = tuple((tier.above_input_tokens, self._rates(tier)) for tier in card.tiers)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from breakeven.errors import UsageError
+
+_WHOLE: Final = {int}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,16 @@ class Usage:
     reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise UsageError(f"{field.name} must be a whole number of tokens, not {value!r}")
-            if value < 0:
-                raise UsageError(f"{field.name} cannot be negative: {value}")
+        counts = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+            self.reasoning_tokens,
+        )
+        if set(map(type, counts)) != _WHOLE or min(counts) < 0:
+            self._refuse_counts()
         cached = self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
         if cached > self.input_tokens:
             raise UsageError(
@@ -45,6 +52,14 @@ class Usage:
                 f"reasoning_tokens ({self.reasoning_tokens}) exceed output_tokens ({self.output_tokens})",
                 cause="output_tokens includes reasoning tokens",
             )
+
+    def _refuse_counts(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise UsageError(f"{field.name} must be a whole number of tokens, not {value!r}")
+            if value < 0:
+                raise UsageError(f"{field.name} cannot be negative: {value}")
 
     @property
     def uncached_input_tokens(self) -> int:

@@ -16,8 +16,8 @@ from breakeven.errors import ConfigError
 DEFAULT_FILE = Path("breakeven.toml")
 """Read where it is present and no ``--config`` names another."""
 
-ROOM_TABLES = ("prices", "provisioned", "calibration")
-"""What no command owns: negotiated prices, throughput bought by the month, and the file of measured corrections."""
+ROOM_TABLES = ("prices", "provisioned", "calibration", "upstreams", "models", "gateway")
+"""What no command owns: prices, capacity bought by the month, the file of measured corrections, the gateway's."""
 
 ROOM_VARIABLES = frozenset({"BREAKEVEN_PRICE_LIST"})
 """Variables that a room reads, though they begin like a command's."""
@@ -28,8 +28,12 @@ MAXIMUM_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """The parsed file, divided: ``defaults`` of each command's options, and ``tables`` that the rooms read."""
+    """The parsed file, divided: ``defaults`` of each command's options, and ``tables`` that the rooms read.
 
+    ``path`` is the file that was read, or named and not there: None where none was named and the default is missing.
+    """
+
+    path: Path | None = None
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tables: Mapping[str, Any] = field(default_factory=dict)
 
@@ -55,6 +59,7 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
         if not isinstance(tables.get(command, {}), dict):
             raise ConfigError(f"{command} in {path} must be a table", hint=f"write [{command}]")
     return Configuration(
+        path=path,
         defaults={command: tables[command] for command in commands if command in tables},
         tables={name: table for name, table in tables.items() if name not in commands},
     )

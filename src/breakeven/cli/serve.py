@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="The gateway: every request priced, every budget held.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one."
+)
 @ledger_option
 @click.option(
     "--upstream",
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
     help="A model server, or 'echo' for the built-in model. Its key is read from NAME_API_KEY. May be repeated.  "
     "[default: those of the configuration, else those that are found]",
 )
-@click.option("--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.option(
+    "--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key."
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -52,11 +58,29 @@ def serve(
     secret, told = admin_secret(ledger, admin_key_file)
 
     def read() -> Configured:
+        from breakeven.cli.config import load
         from breakeven.cli.main import DOORS
 
-        return _configured(context.obj.again(tuple(DOORS)), upstreams)
+        return _configured(load(context.obj.path, tuple(DOORS)), upstreams, port)
 
     def ready(url: str) -> None:
         click.echo(f"breakeven serves at {url}/v1 (ledger {ledger}; {told})", err=True)
 
     serve_until_stopped(host, port, ledger, read, secret, ready)
+
+
+def _configured(configuration: Configuration, upstreams: tuple[str, ...], port: int) -> Configured:
+    """The configuration's gateway; upstreams of the command line replace its own, and what is found stands in."""
+    from msgspec.structs import replace
+
+    from breakeven.catalog.negotiated import read_price_config
+    from breakeven.gateway.config import read_config, upstream_of_argument
+    from breakeven.gateway.discovery import discovered
+    from breakeven.gateway.gateway import Configured
+
+    config = read_config(configuration.tables)
+    if upstreams:
+        config = replace(config, upstreams=[upstream_of_argument(each) for each in upstreams])
+    elif not config.upstreams:
+        config = replace(config, upstreams=discovered(port))
+    return Configured(config=config, prices=read_price_config(configuration.tables))

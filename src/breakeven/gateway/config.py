@@ -1,4 +1,4 @@
-"""What the configuration says of the gateway: upstreams, models and limits, read strictly before anything takes effect."""
+"""What the configuration says of the gateway: upstreams, models, limits; read strictly before it takes effect."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def upstream_of_argument(text: str) -> UpstreamConfig:
         return UpstreamConfig(name=ECHO, wire="echo", provider=ECHO)
     name, _, url = text.partition("=")
     if not name or not url:
-        raise ConfigError(f"{text!r} is no upstream", hint="--upstream openai=https://api.openai.com, or --upstream echo")
+        raise ConfigError(
+            f"{text!r} is no upstream", hint="--upstream openai=https://api.openai.com, or --upstream echo"
+        )
     wire: Wire = "anthropic" if "anthropic" in (name, *url.split("/")[2:3][0].split(".")) else "openai"
     return UpstreamConfig(name=name, url=url, wire=wire)
 

@@ -23,10 +23,11 @@ from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.sqlite_ledger import SqliteLedger
-from breakeven.pipeline.pipeline import Pipeline, PipelineSettings
+from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.routes import Routes
-from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.pipeline.shared import PipelineSettings, Shared
 from breakeven.policy.decision import Operation
+from breakeven.upstreams.codecs import ENDPOINTS
 
 LOG = logging.getLogger("breakeven.gateway")
 
@@ -64,7 +65,7 @@ class Gateway:
         self._ledger = ledger
         self._reload = reload
         self._upstreams = UpstreamSet()
-        self.pipeline = Pipeline(ledger, self._routes(configured), _pipeline_settings(settings))
+        self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._stopping = asyncio.Event()
         self.server = HttpServer(self._router(admin_secret), _limits(settings))
 
@@ -97,14 +98,14 @@ class Gateway:
         Raises:
             BreakevenError: it is wrong; nothing has changed.
         """
-        self.pipeline.routes = self._routes(self._reload())
+        self.pipeline.shared.routes = self._routes(self._reload())
 
     def reload_or_log(self) -> None:
         """As `reload`; what is wrong goes to the log."""
         try:
             self.reload()
         except BreakevenError as error:
-            LOG.error("the configuration is not taken: %s (%s)", error.message, error.cause or "no cause")  # noqa: TRY400
+            LOG.error("the configuration is not taken: %s (%s)", error.message, error.cause or "no cause")
         else:
             LOG.info("the configuration was read again")
 

@@ -18,7 +18,7 @@ from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.request_ids import RequestIds
 from breakeven.policy.virtual_key import VirtualKey
-from breakeven.upstreams.endpoints import ENDPOINTS
+from breakeven.upstreams.codecs import ENDPOINTS
 from breakeven.upstreams.wire import Endpoint
 
 _FORWARDED: Final = (
@@ -47,7 +47,7 @@ class ModelCalls:
         at_ns = time_ns()
         request_id = self._ids.next(at_ns)
         try:
-            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+            key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
             call = Call(
                 request_id=request_id,
                 endpoint=endpoint,
@@ -68,7 +68,7 @@ class ModelCalls:
         """``GET /v1/models``: what a key may call."""
         endpoint = ENDPOINTS["chat"]
         try:
-            key = await authorised_key(self._pipeline.ledger, secret_of(request.headers))
+            key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
         except Refusal as refusal:
             self._pipeline.refused(refusal)
             _refuse(endpoint, self._ids.next(time_ns()), refusal, reply)
@@ -76,7 +76,7 @@ class ModelCalls:
         reply.whole(200, [_JSON], msgspec.json.encode(_model_list(self._visible(key))))
 
     def _visible(self, key: VirtualKey) -> list[str]:
-        known = self._pipeline.routes.models
+        known = self._pipeline.shared.routes.models
         return sorted(key.allowed_models.intersection(known) or key.allowed_models or known)
 
 
@@ -117,4 +117,4 @@ def _refuse(endpoint: Endpoint, request_id: str, refusal: Refusal, reply: Reply)
         headers.append((b"retry-after", b"%d" % max(ceil(refusal.retry_after_s), 1)))
     elif refusal.status == 429:
         headers.append((b"x-should-retry", b"false"))  # the official clients ask again for 429 unless they are told
-    reply.whole(refusal.status, headers, endpoint.error(refusal.status, refusal.message, refusal.code))
+    reply.whole(refusal.status, headers, endpoint.error(refusal.status, refusal.message, refusal.code, request_id))

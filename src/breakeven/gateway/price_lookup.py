@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from breakeven.catalog.hosted import find_card
 from breakeven.catalog.negotiated import PriceConfig
-from breakeven.catalog.price_card import PriceCard, PriceRates, Processing
+from breakeven.catalog.price_card import PROCESSINGS, PriceCard, PriceRates
 from breakeven.errors import UnknownName
 from breakeven.gateway.config import ECHO, UpstreamConfig
 from breakeven.pipeline.prices import Cards, Lookup
@@ -56,7 +56,7 @@ def price_lookup(upstream: UpstreamConfig, model: str, prices: PriceConfig) -> L
     """
     provider = provider_of(upstream)
 
-    def lookup(moment: datetime, processing: Processing) -> Cards:
+    def lookup(moment: datetime, processing: str) -> Cards:
         own = prices.card_named(model, provider or upstream.name, processing, moment.date())
         if own is not None and not provider:
             return Cards(own, own)
@@ -74,7 +74,7 @@ def price_lookup(upstream: UpstreamConfig, model: str, prices: PriceConfig) -> L
 
 
 def _published(
-    upstream: UpstreamConfig, model: str, provider: str, processing: Processing, moment: datetime, prices: PriceConfig
+    upstream: UpstreamConfig, model: str, provider: str, processing: str, moment: datetime, prices: PriceConfig
 ) -> Cards:
     if upstream.wire == "echo":
         return _echo(model, processing, moment)
@@ -83,7 +83,7 @@ def _published(
     return Cards(published, published if paid == published else paid)
 
 
-def _echo(model: str, processing: Processing, moment: datetime) -> Cards:
+def _echo(model: str, processing: str, moment: datetime) -> Cards:
     """The echo answers under any name: its own is priced as a small model, a listed one as that model."""
     if model != ECHO:
         card = find_card(model, processing=processing, at=moment)
@@ -93,9 +93,10 @@ def _echo(model: str, processing: Processing, moment: datetime) -> Cards:
     return Cards(card, card)
 
 
-def _stated(upstream: UpstreamConfig, model: str, processing: Processing, moment: datetime) -> PriceCard | None:
+def _stated(upstream: UpstreamConfig, model: str, processing: str, moment: datetime) -> PriceCard | None:
     """The price that the configuration states for whatever an upstream serves."""
-    if upstream.input_usd_per_mtok is None and upstream.output_usd_per_mtok is None:
+    known = next((each for each in PROCESSINGS if each == processing), None)
+    if known is None or (upstream.input_usd_per_mtok is None and upstream.output_usd_per_mtok is None):
         return None
     rates = PriceRates(
         input_usd_per_mtok=upstream.input_usd_per_mtok or Decimal(0),
@@ -104,7 +105,7 @@ def _stated(upstream: UpstreamConfig, model: str, processing: Processing, moment
     return PriceCard(
         provider=upstream.provider or upstream.name,
         model=model,
-        processing=processing,
+        processing=known,
         tiers=(rates,),
         checked_on=moment.date(),
         source=f"stated for the upstream {upstream.name}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from time import time_ns
 
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import InputError, UnknownName
@@ -12,7 +12,7 @@ from breakeven.gateway.price_lookup import price_lookup, provider_of
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.target import Route, Target
-from breakeven.upstreams.echo import count_input_tokens
+from breakeven.upstreams.echo_prompt import echo_usage
 from breakeven.upstreams.upstream import Upstream
 
 
@@ -40,7 +40,9 @@ class RoutingTable:
             for model in self._config.models
         ]
         listed = [
-            Route(model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those))
+            Route(
+                model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those)
+            )
             for name, those in self._listed().items()
             if name not in {route.model for route in configured}
         ]
@@ -65,7 +67,7 @@ class RoutingTable:
 
         ``UPSTREAM/MODEL`` names the upstream.
         """
-        now = datetime.now(UTC)
+        now_ns = time_ns()
         head, slash, tail = model.partition("/")
         named = [each for each in self._open() if slash and each.name == head]
         refusals: list[InputError] = []
@@ -73,7 +75,7 @@ class RoutingTable:
             name = tail if named else model
             try:
                 target = self._target(upstream, name, TargetConfig(upstream=upstream.name))
-                target.prices.at(now)
+                target.prices.paid_card(now_ns)
             except InputError as error:
                 refusals.append(error)
                 continue
@@ -84,9 +86,9 @@ class RoutingTable:
 
     def _targets(self, model: str, targets: Sequence[TargetConfig]) -> tuple[Target, ...]:
         made = tuple(self._target(self._config.upstream(each.upstream), each.model or model, each) for each in targets)
-        now = datetime.now(UTC)
+        now_ns = time_ns()
         for target in made:
-            target.prices.at(now)
+            target.prices.paid_card(now_ns)
         return made
 
     def _target(self, upstream: UpstreamConfig, model: str, stated: TargetConfig) -> Target:
@@ -98,6 +100,6 @@ class RoutingTable:
             prices=TargetPrices(price_lookup(upstream, model, self._prices)),
             max_output_tokens=stated.max_output_tokens or upstream.max_output_tokens,
             bytes_per_input_token=upstream.bytes_per_input_token,
-            input_tokens=count_input_tokens if upstream.wire == "echo" else None,
+            exact_usage=echo_usage if upstream.wire == "echo" else None,
             weight=stated.weight,
         )

@@ -21,7 +21,7 @@ def serve_until_stopped(
     configured = read()
 
     async def run() -> None:
-        store = await SqliteLedger.open(ledger, mode=configured.config.gateway.ledger_unavailable)
+        store = SqliteLedger.open(ledger, mode=configured.config.gateway.ledger_unavailable)
         try:
             await Gateway(configured, store, admin_secret, read).run(host, port, ready)
         finally:

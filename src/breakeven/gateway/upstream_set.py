@@ -63,7 +63,7 @@ def make_upstream(config: UpstreamConfig) -> Upstream:
             first_byte_s=config.first_byte_timeout_s,
             idle_s=config.idle_timeout_s,
         ),
-        PoolLimits(connections=config.max_connections),
+        PoolLimits(max_connections=config.max_connections),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from breakeven.catalog.usage import Usage
 from breakeven.policy.decision import Operation
@@ -16,8 +17,7 @@ UsageBasis = Literal["reported", "estimated", "bound", "none"]
 was held (where nothing else is known), or the upstream billed nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt. ``(request_id, attempt)`` is unique and ours: providers repeat and omit their own ids.
 
     Times are nanoseconds since 1970 in UTC. Money is integer nano-dollars: ``list`` at the published price,

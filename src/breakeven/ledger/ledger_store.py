@@ -7,6 +7,7 @@ from typing import Protocol
 
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.policy.budget import Admission, Budget
+from breakeven.policy.decision import Operation
 from breakeven.policy.scope import Scope
 from breakeven.policy.virtual_key import VirtualKey
 
@@ -33,8 +34,19 @@ class LedgerStore(Protocol):
         """The budgets that requests with these scopes count against."""
         ...
 
-    async def hold(self, request_id: str, scopes: Sequence[Scope], bound_nano_usd: int, at_ns: int) -> Hold | Admission:
+    async def hold(
+        self,
+        request_id: str,
+        scopes: Sequence[Scope],
+        bound_nano_usd: int,
+        at_ns: int,
+        operation: Operation = "chat",
+        stream: bool = False,
+        attempt: int = 1,
+    ) -> Hold | Admission:
         """Set the bound aside under every budget of these scopes at once, or in none: then the verdict says why.
+
+        ``operation``, ``stream`` and ``attempt`` are for the row of a request during which the process is killed.
 
         Raises:
             Unavailable: the ledger cannot take a row now, and its declared mode is to deny.
@@ -51,7 +63,9 @@ class LedgerStore(Protocol):
     async def settle(self, hold: Hold, entry: LedgerEntry, *, last: bool = True) -> None:
         """Record an attempt, count its cost under the hold's budgets, and free what it needs no more.
 
-        With ``last = False`` the hold stays for the next attempt. The window is the one the hold was placed in.
+        With ``last = False`` the hold stays for the next attempt: whole where its budgets have room for that beside
+        what the attempt cost, else as much of it as the attempt left. ``bound_nano_usd`` says how much: an attempt
+        that may cost more is not to be sent. The window is the one the hold was placed in.
         """
         ...
 

@@ -74,21 +74,16 @@ class Answerer:
         elif relay.status in (401, 403):
             status, code = 502, "upstream_refused_credential"
             message = f"the upstream {attempt.target.name} refused the gateway's own credential"
-        elif relay.status >= 400 and self._same_wire(attempt):
-            self._reply.whole(relay.status, [*headers, *passed_on(relay.headers)], relay.body())
-            return
         elif relay.status >= 400:
-            status, code = relay.status, "upstream_error"
-            message = attempt.codec.error_message(relay.body())
-            headers += [each for each in passed_on(relay.headers) if each[0] == b"retry-after"]
+            body = attempt.codec.refusal(relay.status, relay.body())
+            self._reply.whole(relay.status, [*headers, *passed_on(relay.headers)], body)
+            return
         else:
             status, code = 502, "upstream_protocol_error"
             message = f"the upstream {attempt.target.name} answered with status {relay.status}"
-        self._reply.whole(status, [*headers, _JSON], self._call.endpoint.error(status, message, code))
-
-    def _same_wire(self, attempt: Attempt) -> bool:
-        wants_anthropic = attempt.question.operation == "messages"
-        return wants_anthropic == (attempt.target.upstream.wire == "anthropic")
+        self._reply.whole(
+            status, [*headers, _JSON], self._call.endpoint.error(status, message, code, self._call.request_id)
+        )
 
     def _broken_off(self, attempt: Attempt) -> bytes:
         failure = attempt.relay.failure

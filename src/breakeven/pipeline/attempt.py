@@ -66,7 +66,8 @@ class Attempt:
         body = self.codec.request(self.question, self.target.model, output_limit)
         self.relay = relay = Relay(self.question, self.codec, reply, self._headers_out())
         started_at = perf_counter()
-        relay.connect(self.target.upstream.send(self.codec.path, self.call.headers, body, relay))
+        headers = {**self.codec.headers, **self.call.headers}
+        relay.connect(self.target.upstream.send(self.codec.path, headers, body, relay))
         try:
             await relay.finished
         except asyncio.CancelledError:
@@ -76,17 +77,13 @@ class Attempt:
         if relay.first_data_at is not None:
             self.ttft_s = relay.first_data_at - started_at
         if relay.failure is None and relay.stream is None and relay.status == 200:
-            self.answer = self.codec.answer(relay.body())
+            self.answer = self.codec.answer(self.question, relay.body())
         self.consumed = consumption(relay, self.question, self.target, self.answer)
 
     def entry(self, bound_nano_usd: int, requested: Route) -> LedgerEntry:
         """The attempt as a row; ``bound_nano_usd`` is its cost where its usage has no price."""
         used, target, call = self.consumed, self.target, self.call
-        basis: UsageBasis = used.basis
-        try:
-            cost = target.prices.cost(used.usage, self.started_at_ns, used.processing)
-        except InputError as error:  # a kind of token or a processing without a price: the worst case, never nothing
-            cost, basis = RowCost(bound_nano_usd, bound_nano_usd, f"bound: {error.message}", ""), "bound"
+        cost, basis = self._cost(bound_nano_usd)
         return LedgerEntry(
             request_id=call.request_id,
             attempt=self.number,
@@ -116,6 +113,19 @@ class Attempt:
             upstream_request_id=self.relay.headers.get(b"x-request-id", b"").decode("latin-1"),
             decision=self.decision.text,
         )
+
+    def _cost(self, bound_nano_usd: int) -> tuple[RowCost, UsageBasis]:
+        """The row's money; what no price covers costs the worst case that was held, never nothing."""
+        used = self.consumed
+        try:
+            cost = self.target.prices.cost(used.usage, self.started_at_ns, used.processing)
+        except InputError as error:
+            return RowCost(bound_nano_usd, bound_nano_usd, f"the bound: {error.message}", ""), "bound"
+        if not used.extras:
+            return cost, used.basis
+        most = max(bound_nano_usd, cost.effective_nano_usd)
+        kinds = ", ".join(extra.kind for extra in used.extras)
+        return RowCost(most, most, f"the bound: {kinds} have no price", cost.checked_on), "bound"
 
     def _baseline_nano_usd(self, requested: Route, usage: Usage, cost: RowCost) -> int:
         """What the model that was asked for would have cost with the same tokens."""

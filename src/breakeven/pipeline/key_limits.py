@@ -1,0 +1,60 @@
+"""Rate limits of keys: requests and tokens a minute, requests at once; taken before a request, corrected after it."""
+
+from __future__ import annotations
+
+from math import isfinite
+from time import monotonic
+from typing import Final
+
+from breakeven.pipeline.refusal import Refusal
+from breakeven.policy.rate_limit import RateLimiter
+from breakeven.policy.virtual_key import RateLimits, VirtualKey
+from breakeven.upstreams.wire import Question
+
+_UNLIMITED: Final = RateLimits()
+_BYTES_PER_TOKEN: Final = 4
+
+
+class Taken:
+    """What one request took of its key's limits."""
+
+    __slots__ = ("_at_s", "_limiter", "_tokens", "used_tokens")
+
+    def __init__(self, limiter: RateLimiter, tokens: int, at_s: float) -> None:
+        self._limiter, self._tokens, self._at_s = limiter, tokens, at_s
+        self.used_tokens = 0
+
+    def give_back(self) -> None:
+        """The request has ended, having used ``used_tokens``."""
+        self._limiter.give_back(self._tokens, self.used_tokens, self._at_s)
+
+
+class KeyLimits:
+    """One limiter for each key that has a limit; a key whose limits change begins a new minute."""
+
+    def __init__(self) -> None:
+        self._limiters: dict[str, tuple[RateLimits, RateLimiter]] = {}
+
+    def take(self, key: VirtualKey, question: Question) -> Taken | None:
+        """Take one request of a key; None where the key has no limits.
+
+        Tokens are estimated before (four bytes each, and the answer's limit), and corrected by ``give_back``.
+
+        Raises:
+            Refusal: a limit is in the way; when to ask again is in it.
+        """
+        if key.limits == _UNLIMITED:
+            return None
+        limits, limiter = self._limiters.get(key.key_id, (None, None))
+        if limiter is None or limits != key.limits:
+            limiter = RateLimiter(key.limits)
+            self._limiters[key.key_id] = (key.limits, limiter)
+        tokens = question.body_bytes // _BYTES_PER_TOKEN + (question.max_output_tokens or 0) * question.choices
+        now_s = monotonic()
+        refused = limiter.take(tokens, now_s)
+        if refused is None:
+            return Taken(limiter, tokens, now_s)
+        if not isfinite(refused.wait_s):
+            raise Refusal(400, "request_too_large", f"this request alone exceeds its key's {refused.limit} per minute")
+        limit = "requests at once" if refused.limit == "parallel" else f"{refused.limit} a minute"
+        raise Refusal(429, "rate_limit_exceeded", f"this key is at its limit of {limit}", retry_after_s=refused.wait_s)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from time import perf_counter, time_ns
-from typing import TYPE_CHECKING
 
-from breakeven.errors import InputError
+from breakeven.errors import InputError, UnknownName
 from breakeven.ledger.ledger_store import Hold
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
@@ -15,15 +14,13 @@ from breakeven.pipeline.call import Call
 from breakeven.pipeline.refusal import Refusal, no_codec, over_budget, too_dear
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.settled import bound_usage
+from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.budget import Admission
 from breakeven.policy.decision import Decision, Reason
 from breakeven.policy.scope import Scope
-from breakeven.upstreams.codecs import codec_for
+from breakeven.upstreams.codecs import codec_of
 from breakeven.upstreams.wire import Question
-
-if TYPE_CHECKING:
-    from breakeven.pipeline.pipeline import Pipeline
 
 
 class _Degraded(Exception):
@@ -37,13 +34,14 @@ class _Degraded(Exception):
 class RequestLife:
     """One request from its question to its answer. Each attempt has a hold and a row of its own."""
 
-    __slots__ = ("_answerer", "_attempt", "_call", "_pipeline", "_question", "_reply", "_route")
+    __slots__ = ("_answerer", "_attempt", "_call", "_question", "_reply", "_route", "_shared", "used_tokens")
 
-    def __init__(self, pipeline: Pipeline, call: Call, question: Question, route: Route, reply: Reply) -> None:
-        self._pipeline, self._call, self._question, self._reply = pipeline, call, question, reply
+    def __init__(self, shared: Shared, call: Call, question: Question, route: Route, reply: Reply) -> None:
+        self._shared, self._call, self._question, self._reply = shared, call, question, reply
         self._route = route
         self._answerer = Answerer(call, reply)
         self._attempt: Attempt | None = None
+        self.used_tokens = 0
 
     async def run(self) -> None:
         """Serve the request.
@@ -54,11 +52,11 @@ class RequestLife:
         """
         self._reply.on_gone = self._client_gone
         try:
-            await self._try_all(self._pipeline.candidates(self._route, self._question), ())
+            await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
         except _Degraded as degraded:
-            route = self._pipeline.cheaper(self._route, self._call.key, degraded.admission)
+            route = self._shared.cheaper(self._route, self._call.key, degraded.admission)
             try:
-                await self._try_all(self._pipeline.candidates(route, self._question), ("degraded",))
+                await self._try_all(self._shared.candidates(route, self._question, self._call), ("degraded",))
             except _Degraded as again:
                 raise over_budget(again.admission) from None
 
@@ -74,8 +72,10 @@ class RequestLife:
             attempt = await self._try(number, candidate, reasons)
             if attempt is None or attempt.is_final:
                 return
-            delay_s = self._pipeline.retry_delay_s(attempt, number, perf_counter() - started_at)
-            if delay_s is None or number == len(candidates):
+            following = candidates[number].target if number < len(candidates) else None
+            elapsed_s = perf_counter() - started_at
+            delay_s = self._shared.deployments.retry_delay_s(attempt, following, number, elapsed_s)
+            if delay_s is None:
                 self._answerer.give_failure(attempt)
                 return
             if delay_s:
@@ -84,13 +84,13 @@ class RequestLife:
     async def _try(self, number: int, candidate: Candidate, reasons: tuple[Reason, ...]) -> Attempt | None:
         """One attempt, settled; its answer is given if it is final. None: the client went before it was sent."""
         target = candidate.target
-        codec = codec_for(self._question.operation, target.upstream.wire)
+        codec = codec_of(self._question.operation, target.upstream.wire)
         if codec is None:
             raise no_codec(self._question, target)
-        scopes = self._call.key.scopes(target.model, self._call.tags)
-        at_ns, hold = await self._hold(target, scopes)
+        scopes = self._shared.scopes(self._call, target.model)
+        at_ns, hold = await self._hold(target, scopes, number)
         if self._reply.gone:
-            await self._pipeline.ledger.release(hold)
+            await self._shared.ledger.release(hold)
             return None
         attempt = Attempt(
             call=self._call,
@@ -104,35 +104,55 @@ class RequestLife:
             ),
         )
         self._attempt = attempt
-        with self._pipeline.under_way(attempt):
-            await attempt.send(self._reply, self._output_limit(target, scopes))
+        self._shared.deployments.begin(attempt)
+        await attempt.send(self._reply, self._output_limit(target, scopes))
+        self._shared.deployments.end(attempt)
         entry = attempt.entry(hold.bound_nano_usd, self._route)
-        await self._pipeline.ledger.settle(hold, entry)
-        self._pipeline.note(attempt, entry)
+        await self._shared.ledger.settle(hold, entry)
+        self.used_tokens += entry.usage.input_tokens + entry.usage.output_tokens
         if attempt.is_final:
             self._answerer.give(attempt, entry.effective_nano_usd)
         return attempt
 
-    async def _hold(self, target: Target, scopes: tuple[Scope, ...]) -> tuple[int, Hold]:
+    async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int) -> tuple[int, Hold]:
         """Set the worst case aside, waiting for other requests to be settled where only they are in the way."""
-        until = perf_counter() + self._pipeline.settings.budget_wait_s
+        until = perf_counter() + self._shared.settings.budget_wait_s
         while True:
             at_ns = time_ns()
             bound = self._bound_nano_usd(target, at_ns)
-            found = await self._pipeline.ledger.hold(self._call.request_id, scopes, bound, at_ns)
+            found = await self._shared.ledger.hold(
+                self._call.request_id,
+                scopes,
+                bound,
+                at_ns,
+                self._question.operation,
+                self._question.stream,
+                number,
+            )
             if not isinstance(found, Admission):
                 return at_ns, found
             if found.verdict == "degrade":
                 raise _Degraded(found)
             left_s = until - perf_counter()
-            if found.verdict == "refuse" or not await self._pipeline.ledger.wait_for_room(found, left_s):
+            if found.verdict == "refuse" or not await self._shared.ledger.wait_for_room(found, left_s):
                 raise over_budget(found)
 
     def _bound_nano_usd(self, target: Target, at_ns: int) -> int:
+        question = self._question
+        if question.extras:
+            raise Refusal(400, "not_priced", f"{', '.join(question.extras)}: what has no price here is not sent")
+        processing = question.processing or "standard"
         try:
-            bound = target.prices.bound_nano_usd(bound_usage(self._question, target), at_ns)
+            window = target.prices.paid_card(at_ns, processing).context_window_tokens
+            usage = bound_usage(question, target, window)
+        except UnknownName as error:
+            raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         except InputError as error:
-            raise Refusal(400, "model_not_priced", f"{error.message}: what has no price is not sent") from error
+            raise Refusal(400, "invalid_request", error.message) from error
+        try:
+            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
+        except InputError as error:
+            raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request
         if cap is not None and bound > cap:
             raise too_dear(bound, cap)
@@ -142,11 +162,11 @@ class RequestLife:
         """A limit of output tokens to send where the client stated none and money is limited; None: leave it open."""
         if self._question.max_output_tokens is not None or self._question.operation == "embeddings":
             return None
-        limited = self._call.key.max_nano_usd_per_request is not None or self._pipeline.ledger.budgets(scopes)
+        limited = self._call.key.max_nano_usd_per_request is not None or self._shared.ledger.budgets(scopes)
         return target.max_output_tokens if limited else None
 
     def _client_gone(self) -> None:
         """The client went: hear the upstream out, since that says what is billed, but not for ever."""
         if self._attempt is not None:
-            drain_s = self._pipeline.settings.drain_after_disconnect_s
+            drain_s = self._shared.settings.drain_after_disconnect_s
             asyncio.get_running_loop().call_later(drain_s, self._attempt.relay.give_up)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from breakeven.catalog.price_card import PriceCard, Processing
+from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.pricing import RowPricer
 from breakeven.catalog.usage import Usage
 
@@ -22,7 +22,7 @@ class Cards(NamedTuple):
     paid: PriceCard
 
 
-Lookup = Callable[[datetime, Processing], Cards]
+Lookup = Callable[[datetime, str], Cards]
 """The cards of one deployment at a moment.
 
 Raises:
@@ -44,6 +44,7 @@ class _Pricers(NamedTuple):
     published: RowPricer
     paid: RowPricer
     until_ns: int
+    checked_on: str
 
 
 class TargetPrices:
@@ -51,9 +52,9 @@ class TargetPrices:
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
-        self._current: dict[Processing, _Pricers] = {}
+        self._current: dict[str, _Pricers] = {}
 
-    def cost(self, usage: Usage, at_ns: int, processing: Processing = "standard") -> RowCost:
+    def cost(self, usage: Usage, at_ns: int, processing: str = "standard") -> RowCost:
         """What one request with this usage costs at a moment.
 
         Raises:
@@ -62,31 +63,22 @@ class TargetPrices:
         pricers = self._at(at_ns, processing)
         paid = pricers.paid.nano_usd(usage)
         published = paid if pricers.published is pricers.paid else pricers.published.nano_usd(usage)
-        card = pricers.paid.card
-        return RowCost(published, paid, card.source, card.checked_on.isoformat())
+        return RowCost(published, paid, pricers.paid.card.source, pricers.checked_on)
 
-    def bound_nano_usd(self, usage: Usage, at_ns: int) -> int:
-        """The most that a request with at most this usage can cost, at standard processing.
-
-        Raises:
-            InputError: no price covers it.
-        """
-        return self._at(at_ns, "standard").paid.nano_usd(usage)
-
-    def at(self, moment: datetime) -> PriceCard:
+    def paid_card(self, at_ns: int, processing: str = "standard") -> PriceCard:
         """The card that is paid at a moment.
 
         Raises:
             InputError: there is none.
         """
-        return self._at(int(moment.timestamp() * 1e9), "standard").paid.card
+        return self._at(at_ns, processing).paid.card
 
-    def _at(self, at_ns: int, processing: Processing) -> _Pricers:
+    def _at(self, at_ns: int, processing: str) -> _Pricers:
         current = self._current.get(processing)
         if current is None or at_ns >= current.until_ns:
             cards = self._lookup(datetime.fromtimestamp(at_ns / 1e9, UTC), processing)
             paid = RowPricer(cards.paid)
             published = paid if cards.published is cards.paid else RowPricer(cards.published)
-            current = _Pricers(published, paid, (at_ns // _KEPT_NS + 1) * _KEPT_NS)
+            current = _Pricers(published, paid, (at_ns // _KEPT_NS + 1) * _KEPT_NS, paid.card.checked_on.isoformat())
             self._current[processing] = current
         return current

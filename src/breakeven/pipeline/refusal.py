@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from breakeven import units
+from breakeven.pipeline.target import Target
 from breakeven.policy.budget import Admission
-
-if TYPE_CHECKING:
-    from breakeven.pipeline.target import Target
-    from breakeven.upstreams.wire import Question
+from breakeven.upstreams.wire import Question
 
 
 class Refusal(Exception):

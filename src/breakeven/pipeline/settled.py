@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from breakeven.catalog.price_card import Processing
 from breakeven.catalog.usage import Usage
 from breakeven.ledger.entry import Outcome, UsageBasis
 from breakeven.pipeline.relay import Relay
 from breakeven.pipeline.target import Target
-from breakeven.upstreams.wire import Answer, Question
+from breakeven.upstreams.wire import Answer, Extra, Question
 
 _BYTES_PER_TOKEN: Final = 4
 """Typical of English text; only for estimates, which are marked as such."""
@@ -25,35 +24,45 @@ class Consumption:
     outcome: Outcome
     usage: Usage
     basis: UsageBasis
-    processing: Processing = "standard"
+    processing: str = "standard"
+    extras: tuple[Extra, ...] = ()
 
 
 def consumption(relay: Relay, question: Question, target: Target, answer: Answer | None) -> Consumption:
     """What one attempt used. ``answer`` is the whole answer where there was one."""
     outcome = _outcome(relay)
     if answer is not None:
-        stated, processing = answer.usage, answer.processing
+        stated, processing, extras = answer.usage, answer.processing, answer.extras
     elif relay.stream is not None:
-        stated, processing = relay.stream.usage(), relay.stream.processing()
+        stated, processing, extras = relay.stream.usage(), relay.stream.processing(), relay.stream.extras()
     else:
-        stated, processing = None, None
+        stated, processing, extras = None, None, ()
     if stated is not None and (outcome == "ok" or relay.stream is not None):
         usage = _at_least_delivered(stated, relay) if outcome != "ok" else stated
         basis: UsageBasis = "reported" if usage is stated else "estimated"
-        return Consumption(outcome=outcome, usage=usage, basis=basis, processing=processing or "standard")
+        return Consumption(
+            outcome=outcome, usage=usage, basis=basis, processing=processing or "standard", extras=extras
+        )
     if _billed_nothing(relay):
         return Consumption(outcome=outcome, usage=NOTHING, basis="none")
     return Consumption(outcome=outcome, usage=_estimate(relay, question, target), basis="estimated")
 
 
-def bound_usage(question: Question, target: Target) -> Usage:
-    """The most that a question can use: what `Target` bounds, all of it written to a prompt cache where it asks so."""
-    input_tokens = target.bound_input_tokens(question)
-    written = input_tokens if question.writes_cache else 0
+def bound_usage(question: Question, target: Target, context_window_tokens: int | None) -> Usage:
+    """The most that a question can use, all of its input written to a prompt cache where it may be.
+
+    Raises:
+        InputError: the upstream will not be able to read the question.
+    """
+    if target.exact_usage is not None:
+        return target.exact_usage(question, target.max_output_tokens)
+    input_tokens = target.bound_input_tokens(question, context_window_tokens)
+    written = input_tokens if target.upstream.wire == "anthropic" and b'"cache_control"' in question.body else 0
+    for_an_hour = written and b'"1h"' in question.body
     return Usage(
         input_tokens=input_tokens,
-        cache_write_5m_tokens=written if question.writes_cache == "5m" else 0,
-        cache_write_1h_tokens=written if question.writes_cache == "1h" else 0,
+        cache_write_5m_tokens=0 if for_an_hour else written,
+        cache_write_1h_tokens=written if for_an_hour else 0,
         output_tokens=target.bound_output_tokens(question),
     )
 
@@ -67,7 +76,7 @@ def _outcome(relay: Relay) -> Outcome:
         )
     if relay.status >= 400:
         return "refused_by_upstream"
-    if relay.stream is not None and not relay.stream.ended:
+    if relay.stream is not None and (relay.stream.failure is not None or not relay.stream.ended):
         return "failed"
     return "ok"
 
@@ -101,6 +110,6 @@ def _estimate(relay: Relay, question: Question, target: Target) -> Usage:
         relay.stream.delivered_tokens() if relay.stream is not None else relay.received_bytes // _BYTES_PER_TOKEN
     )
     return Usage(
-        input_tokens=min(read, target.bound_input_tokens(question)),
+        input_tokens=read,
         output_tokens=min(delivered, target.bound_output_tokens(question)),
     )

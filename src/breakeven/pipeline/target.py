@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
+
+_WINDOW_TOKENS: Final = 1_048_576
+"""Taken for a context window that no source states: the largest that is offered widely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +21,8 @@ class Target:
     """A deployment: an upstream, the model's name there, and its prices.
 
     ``provider`` is who is paid. ``max_output_tokens`` limits answers of which the client stated no limit, so that the
-    worst case is known. ``input_tokens`` counts a question exactly, where the upstream's own count is known; otherwise
-    `bound_input_tokens` bounds it.
+    worst case is known. ``exact_usage`` says what a question will use, where that is known before; otherwise it is
+    bounded.
     """
 
     name: str
@@ -28,19 +33,22 @@ class Target:
     max_output_tokens: int = 16_384
     bytes_per_input_token: float = 1.0
     tokens_per_attachment: int = 20_000
-    input_tokens: Callable[[Question], int] | None = None
+    exact_usage: Callable[[Question, int], Usage] | None = None
     weight: float = 1.0
 
-    def bound_input_tokens(self, question: Question) -> int:
+    def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
         """The most input tokens that the upstream can count in a question.
 
         A token is at least one byte of what was sent, so the body's bytes are a bound that no tokenizer breaks; names
         and punctuation of the JSON make up for what a chat template adds. ``bytes_per_input_token`` above 1 is the
-        operator's statement that the texts are tamer.
+        operator's statement that the texts are tamer. No input is longer than the model's context window, which alone
+        bounds one that the provider adds to from what it keeps itself.
         """
-        if self.input_tokens is not None:
-            return self.input_tokens(question)
-        return int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
+        window = context_window_tokens or _WINDOW_TOKENS
+        if question.unseen_input:
+            return window
+        sent = int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
+        return min(sent, window)
 
     def bound_output_tokens(self, question: Question) -> int:
         """The most output tokens that a question can ask for; embeddings have none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 from breakeven.policy.scope import Scope
 from breakeven.policy.window import Window
@@ -45,14 +45,36 @@ class Admission:
     budget: Budget | None = None
 
 
-def admit(states: Iterable[BudgetState], bound_nano_usd: int) -> Admission:
+class Standing(Protocol):
+    """A budget with what is spent and held under it: a `BudgetState`, or what the ledger keeps of one."""
+
+    @property
+    def budget(self) -> Budget:
+        """The budget."""
+        ...
+
+    @property
+    def spent_nano_usd(self) -> int:
+        """What its window's requests have cost."""
+        ...
+
+    @property
+    def reserved_nano_usd(self) -> int:
+        """What requests under way may cost at most."""
+        ...
+
+
+_FITS: Final = Admission(verdict="fits")
+
+
+def admit(states: Iterable[Standing], bound_nano_usd: int) -> Admission:
     """Whether a request that costs at most ``bound_nano_usd`` may go ahead under all these budgets.
 
     It waits where what is spent leaves room and only holds of requests under way are in the way: they will be
     settled, mostly for less, so refusing it would be a false refusal. A free request always fits: a budget that is
     used up does not stop what costs nothing.
     """
-    found = Admission(verdict="fits")
+    found = _FITS
     if bound_nano_usd <= 0:
         return found
     for state in states:

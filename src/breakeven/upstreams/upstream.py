@@ -9,8 +9,11 @@ from typing import Literal, Protocol
 from breakeven.errors import Unavailable
 from breakeven.upstreams.wire import WireName
 
-Failure = Literal["connect", "connect_timeout", "first_byte_timeout", "idle_timeout", "deadline", "broken", "protocol"]
-"""What went wrong on the way: no connection, nothing heard in time, an answer cut off, an answer that is no HTTP."""
+Failure = Literal[
+    "busy", "connect", "connect_timeout", "first_byte_timeout", "idle_timeout", "deadline", "broken", "protocol"
+]
+"""What went wrong on the way: every connection in use for too long (says nothing against the upstream), no connection,
+nothing heard in time, an answer cut off, an answer that is no HTTP."""
 
 
 class UpstreamFailed(Unavailable):

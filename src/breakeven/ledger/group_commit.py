@@ -1,0 +1,131 @@
+"""One thread that carries journaled entries into SQLite: many in one transaction, synced to disk, within 50 ms."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from breakeven.ledger.journal import Journal, Segment
+from breakeven.ledger.recording import Recorder, Settled
+from breakeven.stores import sqlite
+
+GATHER_S: Final = 0.02
+"""How long entries gather before they are committed; with the commit itself it stays below 50 ms."""
+
+BATCH_ROWS: Final = 2_000
+"""The most entries of one transaction."""
+
+RETRY_S: Final = 0.1
+"""How long to wait after a commit that failed."""
+
+COMMIT_TIMEOUT_S: Final = 0.5
+"""How long a commit waits for another process's lock before it is taken up anew."""
+
+
+class GroupCommit:
+    """The thread, its queue, and what it last achieved. ``committed`` is the newest journal record in SQLite."""
+
+    def __init__(self, path: Path, journal: Journal, committed: int) -> None:
+        self._path = path
+        self._journal = journal
+        self._queue: deque[Settled] = deque()
+        self._batch: list[Settled] = []
+        self._wake = threading.Event()
+        self._stop = False
+        self._connection: sqlite3.Connection | None = None
+        self._recorder: Recorder | None = None
+        self.committed = committed
+        self.last_commit_s = time.monotonic()
+        self.failure: str | None = None
+        self.failures = 0
+        self.repeated = 0
+        self._thread = threading.Thread(target=self._run, name="ledger-commit", daemon=True)
+        self._thread.start()
+
+    @property
+    def backlog(self) -> int:
+        """Entries that are in the journal and not yet in SQLite."""
+        return len(self._queue) + len(self._batch)
+
+    def put(self, settled: Settled) -> None:
+        """Take an entry that is in the journal."""
+        self._queue.append(settled)
+        self.wake()
+
+    def wake(self) -> None:
+        """Something was journaled: sync it within the time that entries gather."""
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def stop(self) -> bool:
+        """Commit what is left, end the thread; whether everything is in SQLite."""
+        self._stop = True
+        self._wake.set()
+        self._thread.join()
+        return not self.backlog
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.wait()
+            self._wake.clear()
+            if not self._stop:
+                time.sleep(GATHER_S)
+            self._cycle()
+            if self.failure is not None and not self._stop:
+                time.sleep(RETRY_S)
+                self._wake.set()
+        while self.backlog and self.failure is None:
+            self._cycle()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _cycle(self) -> None:
+        """One commit. A failure of any kind leaves the entries where they are, to be tried again."""
+        try:
+            self._journal.keep_spare()
+            self._commit()
+        except Exception as error:
+            self.failure = str(error)
+            self.failures += 1
+            self._disconnect()
+        else:
+            self.failure = None
+            self.last_commit_s = time.monotonic()
+
+    def _commit(self) -> None:
+        while len(self._batch) < BATCH_ROWS and self._queue:
+            self._batch.append(self._queue.popleft())
+        newest = self._batch[-1].sequence if self._batch else self.committed
+        # What is finished now is synced below, before it is freed: the record that ended a hold is safe by then.
+        finished = self._journal.finished(newest)
+        self._journal.sync()
+        if self._batch or finished:
+            self._writer().record(self._batch, committed=newest, floor=_floor(self._journal, finished))
+            self.committed = newest
+            self._batch = []
+            self._journal.free(finished)
+        if self._queue:
+            self._wake.set()
+
+    def _writer(self) -> Recorder:
+        if self._recorder is None or not self._path.exists():
+            self._disconnect()
+            self._connection = sqlite.connect(self._path, busy_timeout_s=COMMIT_TIMEOUT_S)
+            self._recorder = Recorder(self._connection)
+        return self._recorder
+
+    def _disconnect(self) -> None:
+        if self._recorder is not None:
+            self.repeated += self._recorder.repeated
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._recorder = None
+
+
+def _floor(journal: Journal, finished: list[Segment]) -> int:
+    """The number of the first record that is still needed."""
+    return journal.segments[len(finished)].first_sequence

@@ -1,0 +1,218 @@
+"""Entries into SQLite: the row, both sums and the journal's position in one transaction, each entry exactly once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from breakeven.ledger.entry import LedgerEntry
+from breakeven.policy.scope import Scope
+from breakeven.policy.window import NS_PER_S, ROLLUP_S
+from breakeven.stores.sqlite import transaction
+
+COMMITTED: Final = "journal_committed"
+"""The fact that names the newest journal record whose entry is in the tables."""
+
+FLOOR: Final = "journal_floor"
+"""The fact below which no journal record speaks of a hold that is still open."""
+
+
+class Settled(NamedTuple):
+    """An entry on its way into the tables: its journal number, and where and when it counts."""
+
+    sequence: int
+    entry: LedgerEntry
+    at_ns: int
+    scopes: tuple[Scope, ...]
+    first: bool
+
+
+def slot_s(at_ns: int) -> int:
+    """The second in which the 15 minutes of a moment begin."""
+    seconds = at_ns // NS_PER_S
+    return seconds - seconds % ROLLUP_S
+
+
+class Recorder:
+    """Writes batches through one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._scope_sets: dict[tuple[Scope, ...], int] = {}
+        self.repeated = 0
+
+    def record(self, batch: Sequence[Settled], *, committed: int, floor: int) -> None:
+        """Write a batch and the journal's position; all of it or nothing.
+
+        An entry whose ``(request_id, attempt)`` is in the ledger already is left out of rows and sums, and counted in
+        ``repeated``.
+
+        Raises:
+            sqlite3.Error: nothing was written.
+        """
+        try:
+            with transaction(self._connection):
+                fresh = self._inserted(batch)
+                self._roll_up(fresh)
+                self._spend(fresh)
+                self._connection.executemany(_SET_FACT, [(COMMITTED, committed), (FLOOR, floor)])
+        except BaseException:
+            self._scope_sets.clear()  # what this transaction added is gone
+            raise
+        self.repeated += len(batch) - len(fresh)
+
+    def _inserted(self, batch: Sequence[Settled]) -> Sequence[Settled]:
+        """The entries that were not in the table; nearly always all of them, in one statement."""
+        if not batch:
+            return batch
+        rows = [_row(settled, self._scope_set(settled.scopes)) for settled in batch]
+        self._connection.execute("SAVEPOINT entries")
+        if self._connection.executemany(_INSERT, rows).rowcount == len(rows):
+            self._connection.execute("RELEASE entries")
+            return batch
+        self._connection.execute("ROLLBACK TO entries")
+        self._connection.execute("RELEASE entries")
+        pairs = zip(batch, rows, strict=True)
+        return [settled for settled, row in pairs if self._connection.execute(_INSERT, row).rowcount == 1]
+
+    def _scope_set(self, scopes: tuple[Scope, ...]) -> int:
+        found = self._scope_sets.get(scopes)
+        if found is None:
+            text = msgspec.json.encode(scopes).decode()
+            self._connection.execute("INSERT OR IGNORE INTO scope_sets (scopes) VALUES (?)", (text,))
+            query = "SELECT scope_set FROM scope_sets WHERE scopes = ?"
+            found = int(self._connection.execute(query, (text,)).fetchone()[0])
+            if len(self._scope_sets) >= _CACHED_SCOPE_SETS:
+                self._scope_sets.clear()
+            self._scope_sets[scopes] = found
+        return found
+
+    def _roll_up(self, batch: Iterable[Settled]) -> None:
+        sums: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(SUMS))
+        for settled in batch:
+            row = sums[_rollup_group(settled)]
+            for place, value in enumerate(_rollup_values(settled)):
+                row[place] += value
+        self._connection.executemany(_ADD_ROLLUP, [(*group, *values) for group, values in sums.items()])
+
+    def _spend(self, batch: Iterable[Settled]) -> None:
+        sums: defaultdict[tuple[str, str, str, int], int] = defaultdict(int)
+        for settled in batch:
+            slot = slot_s(settled.at_ns)
+            for scope in settled.scopes:
+                sums[(*scope, slot)] += settled.entry.effective_nano_usd
+        self._connection.executemany(_ADD_SPENDING, [(*place, nano_usd) for place, nano_usd in sums.items()])
+
+
+def tags_text(tags: Sequence[str]) -> str:
+    """Tags as the tables keep them: a JSON array."""
+    return msgspec.json.encode(tags).decode() if tags else "[]"
+
+
+def _rollup_group(settled: Settled) -> tuple[Any, ...]:
+    entry = settled.entry
+    return (
+        slot_s(settled.at_ns),
+        entry.tenant,
+        entry.team,
+        entry.user,
+        entry.key_id,
+        entry.served_model,
+        entry.deployment,
+        entry.outcome,
+        tags_text(entry.tags),
+    )
+
+
+def _rollup_values(settled: Settled) -> tuple[int, ...]:
+    entry, usage = settled.entry, settled.entry.usage
+    return (
+        int(settled.first),
+        1,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        entry.list_nano_usd,
+        entry.effective_nano_usd,
+        entry.baseline_nano_usd,
+    )
+
+
+def _row(settled: Settled, scope_set: int) -> tuple[Any, ...]:
+    entry, usage = settled.entry, settled.entry.usage
+    return (
+        entry.request_id,
+        entry.attempt,
+        settled.first,
+        settled.at_ns,
+        scope_set,
+        entry.started_at_ns,
+        entry.duration_s,
+        entry.ttft_s,
+        entry.tenant,
+        entry.team,
+        entry.user,
+        entry.key_id,
+        tags_text(entry.tags),
+        entry.operation,
+        entry.stream,
+        entry.requested_model,
+        entry.served_model,
+        entry.deployment,
+        entry.provider,
+        entry.outcome,
+        entry.http_status,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        entry.usage_basis,
+        entry.list_nano_usd,
+        entry.effective_nano_usd,
+        entry.baseline_nano_usd,
+        entry.price_source,
+        entry.price_date,
+        entry.upstream_request_id,
+        entry.decision,
+    )
+
+
+ENTRY_COLUMNS: Final = (
+    *("request_id", "attempt", "first", "counted_at_ns", "scope_set", "started_at_ns", "duration_s", "ttft_s"),
+    *("tenant", "team", "user", "key_id", "tags", "operation", "stream", "requested_model", "served_model"),
+    *("deployment", "provider", "outcome", "http_status", "input_tokens", "output_tokens", "cache_read_tokens"),
+    *("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "usage_basis", "list_nano_usd"),
+    *("effective_nano_usd", "baseline_nano_usd", "price_source", "price_date", "upstream_request_id", "decision"),
+)
+"""The columns of ``entries``, in the order of the table."""
+
+SUMS: Final = (
+    *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "list_nano_usd", "effective_nano_usd", "baseline_nano_usd"),
+)
+"""The columns of ``rollups`` that add up. A request is counted with its first attempt."""
+
+_CACHED_SCOPE_SETS: Final = 10_000
+_INSERT: Final = (
+    f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"  # noqa: S608
+    " ON CONFLICT DO NOTHING"
+)
+_ADD_ROLLUP: Final = (
+    f"INSERT INTO rollups VALUES ({', '.join('?' * (9 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "  # noqa: S608
+    + ", ".join(f"{column} = {column} + excluded.{column}" for column in SUMS)
+)
+_ADD_SPENDING: Final = """
+INSERT INTO spending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET nano_usd = nano_usd + excluded.nano_usd
+"""
+_SET_FACT: Final = """
+INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)
+"""

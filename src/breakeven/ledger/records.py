@@ -1,0 +1,100 @@
+"""What the journal says: a hold was placed, an attempt was recorded, a hold was freed."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from breakeven.ledger.entry import LedgerEntry
+from breakeven.policy.decision import Operation
+from breakeven.policy.scope import Scope
+
+
+class HeldRecord(msgspec.Struct, frozen=True, array_like=True, tag="held"):
+    """A hold was placed: enough to write a row for it should the process die. ``at_ns`` says in which windows.
+
+    ``attempts`` counts the attempts that were recorded before this record was written once more.
+    """
+
+    request_id: str
+    at_ns: int
+    bound_nano_usd: int
+    scopes: tuple[Scope, ...]
+    operation: Operation
+    stream: bool
+    attempts: int = 0
+    last_attempt: int = 0
+
+
+class EntryRecord(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
+    """An attempt was recorded; ``last`` frees its hold. The scopes make it whole without the hold's own record."""
+
+    entry: LedgerEntry
+    at_ns: int
+    scopes: tuple[Scope, ...]
+    first: bool
+    last: bool
+
+
+class FreedRecord(msgspec.Struct, frozen=True, array_like=True, tag="freed"):
+    """A hold was freed: nothing was sent, or nothing more will be."""
+
+    request_id: str
+
+
+Record = HeldRecord | EntryRecord | FreedRecord
+
+MAGIC: Final = b"breakeven/jrnl/1"
+"""The first bytes of a segment."""
+
+HEADER: Final = struct.Struct("<IIQ")
+"""Before each record: its length in bytes, the CRC-32 of number and record, its number."""
+
+LARGEST_BYTES: Final = 64 * 1024
+"""The longest record with its header."""
+
+Ending = Literal["clean", "torn"]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+
+
+def framed(record: Record, sequence: int) -> bytes:
+    """The record as it is written: length, checksum, number, MessagePack."""
+    payload = _encode(record)
+    return HEADER.pack(len(payload), zlib.crc32(payload, sequence & 0xFFFFFFFF), sequence) + payload
+
+
+def records(data: bytes) -> Iterator[tuple[int, Record]]:
+    """The records of a segment, each with its number, up to the first that is not whole.
+
+    What follows a torn record was never acknowledged: records are written in order, each before its answer leaves.
+    """
+    offset = len(MAGIC) if data.startswith(MAGIC) else len(data)
+    while (found := _record_at(data, offset)) is not None:
+        sequence, record, offset = found
+        yield sequence, record
+
+
+def ending(data: bytes) -> Ending:
+    """Whether a segment's last record is whole; what a crash tore is not zero, and does not check."""
+    offset = len(MAGIC) if data.startswith(MAGIC) else 0
+    while (found := _record_at(data, offset)) is not None:
+        offset = found[2]
+    return "torn" if any(data[offset : offset + HEADER.size]) else "clean"
+
+
+def _record_at(data: bytes, offset: int) -> tuple[int, Record, int] | None:
+    """Number, record and the offset behind it; None where no whole record begins."""
+    if offset + HEADER.size > len(data):
+        return None
+    length, checksum, sequence = HEADER.unpack_from(data, offset)
+    end = offset + HEADER.size + length
+    payload = data[offset + HEADER.size : end]
+    if length == 0 or len(payload) < length or zlib.crc32(payload, sequence & 0xFFFFFFFF) != checksum:
+        return None
+    return sequence, _decode(payload), end

@@ -1,0 +1,104 @@
+"""How the deployments do: what they have under way, what they have left, and which of them a request goes to next."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from breakeven.pipeline.attempt import Attempt
+from breakeven.pipeline.target import Candidate, Route, Target
+from breakeven.policy.balance import Deployment, choose
+from breakeven.policy.breaker import Breaker, BreakerRule
+from breakeven.policy.retry import Outcome, RetryRule, retry_wait_s
+from breakeven.upstreams.rate_headers import read_headroom, says_headroom
+from breakeven.upstreams.wire import Question
+
+_BYTES_PER_TOKEN: Final = 4
+_NOT_ITS_FAULT: Final = frozenset({"busy"})
+
+
+class Deployments:
+    """State of every deployment that was sent to, by upstream and model."""
+
+    def __init__(self, retry_within_s: float, rule: RetryRule) -> None:
+        self._retry_within_s = retry_within_s
+        self._rule = rule
+        self._breakers = BreakerRule()
+        self._states: dict[tuple[str, str], Deployment] = {}
+
+    def order(self, route: Route, question: Question, request_id: str) -> Sequence[Candidate]:
+        """The deployments of a route in the order in which to try them; the last ones are its fallbacks.
+
+        Where there are fewer than attempts, the first ones come again.
+        """
+        if len(route.targets) == 1 and not route.fallbacks:
+            return (Candidate(target=route.targets[0], reasons=("requested",)),) * self._rule.most_attempts
+        by_state = {id(self._state(target)): target for target in route.targets}
+        choice = choose(
+            tuple(map(self._state, route.targets)),
+            prefix=question.prefix,
+            tokens=_tokens(question),
+            now_s=monotonic(),
+            ticket=request_id.encode("ascii"),
+        )
+        own = [Candidate(target=by_state[id(state)], reasons=(choice.reason,)) for state in choice.order]
+        now_s = monotonic()
+        fallbacks = [Candidate(target=target, reasons=("fallback",)) for target in route.fallbacks]
+        closed = [each for each in own if self._state(each.target).breaker.state(now_s) != "open"]
+        broken = [each for each in own if each not in closed]
+        found = [*closed, *fallbacks, *broken]
+        while len(found) < self._rule.most_attempts:
+            found += found[: self._rule.most_attempts - len(found)]
+        return found
+
+    def begin(self, attempt: Attempt) -> None:
+        """An attempt is sent to its deployment."""
+        self._state(attempt.target).began(_tokens(attempt.question), monotonic())
+
+    def end(self, attempt: Attempt) -> None:
+        """An attempt has ended: count it for or against its deployment, and read what that has left."""
+        state, now_s, relay = self._state(attempt.target), monotonic(), attempt.relay
+        state.ended()
+        if says_headroom(relay.headers):
+            headroom = read_headroom(relay.headers, datetime.now(UTC))
+            if headroom is not None:
+                state.observed(headroom, now_s)
+        failure = relay.failure
+        if failure is None or failure.failure not in _NOT_ITS_FAULT:
+            failed = relay.status >= 500 or attempt.consumed.outcome in ("failed", "timeout")
+            state.breaker.record(now_s, failed=failed)
+
+    def retry_delay_s(self, attempt: Attempt, following: Target | None, number: int, elapsed_s: float) -> float | None:
+        """Seconds to wait before the next attempt; None where there is none and the client gets what came."""
+        if following is None:
+            return None
+        relay = attempt.relay
+        headroom = read_headroom(relay.headers, datetime.now(UTC))
+        outcome = Outcome(
+            status=relay.status if relay.failure is None else None,
+            sent=relay.failure is None or relay.failure.sent,
+            retry_after_s=None if headroom is None else headroom.retry_after_s,
+        )
+        return retry_wait_s(
+            self._rule,
+            outcome,
+            attempts=number,
+            left_s=self._retry_within_s - elapsed_s,
+            random_frac=random.random(),  # noqa: S311 - jitter, not a secret
+            elsewhere=following is not attempt.target,
+        )
+
+    def _state(self, target: Target) -> Deployment:
+        key = target.name, target.model
+        state = self._states.get(key)
+        if state is None:
+            state = Deployment(f"{target.name}/{target.model}", Breaker(self._breakers), target.weight)
+            self._states[key] = state
+        return state
+
+
+def _tokens(question: Question) -> int:
+    return question.body_bytes // _BYTES_PER_TOKEN + (question.max_output_tokens or 0) * question.choices

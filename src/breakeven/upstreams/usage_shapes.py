@@ -1,0 +1,225 @@
+"""Each provider's usage as one `Usage`: what it counts, what it leaves out, and what contradicts itself.
+
+Three questions have a different answer at every provider, and each wrong one is money: whether the input counts the
+tokens read from a cache (OpenAI: yes; Anthropic: no), whether the output counts the reasoning (OpenAI: yes; xAI: no),
+and under which name. Counts that contradict each other are read the way that costs more; no count is never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from breakeven.catalog.usage import Usage
+from breakeven.upstreams.usage_fields import (
+    ChatAnswer,
+    ChatInput,
+    ChatOutput,
+    ChatUsage,
+    EmbeddingsAnswer,
+    LlamaTimings,
+    MessageUsage,
+    ResponseAnswer,
+    ResponseInput,
+    ResponseUsage,
+)
+from breakeven.upstreams.wire import Extra
+
+_PROCESSINGS: Final = dict.fromkeys(("default", "auto", "on_demand", "standard_only", "scale"), "standard")
+_NO_INPUT: Final = ChatInput()
+_NO_OUTPUT: Final = ChatOutput()
+
+
+class Reported(NamedTuple):
+    """What an upstream said of one answer; ``usage`` is None where it stated no tokens."""
+
+    usage: Usage | None = None
+    processing: str | None = None
+    extras: tuple[Extra, ...] = ()
+
+
+NOTHING_REPORTED: Final = Reported()
+
+
+def chat_reported(answer: ChatAnswer) -> Reported:
+    """Of a chat completion, a legacy completion, or a streamed chunk that states usage.
+
+    Beside OpenAI's own shape: DeepSeek (``prompt_cache_hit_tokens``), Moonshot (``cached_tokens``), Groq
+    (``x_groq.usage`` in a stream), xAI, Perplexity and Gemini (reasoning outside ``completion_tokens``), and llama.cpp
+    (``timings`` where there is no usage).
+    """
+    usage = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
+    processing = processing_of(answer.service_tier)
+    if usage is None:
+        return Reported(usage=_timings_usage(answer.timings), processing=processing)
+    return Reported(usage=_chat_usage(usage), processing=processing, extras=tuple(_chat_extras(usage)))
+
+
+def response_reported(answer: ResponseAnswer) -> Reported:
+    """Of an OpenAI response object."""
+    searches = answer.tool_usage.web_search if answer.tool_usage else None
+    found = searches.num_requests if searches else None
+    return Reported(
+        usage=None if answer.usage is None else _response_usage(answer.usage),
+        processing=processing_of(answer.service_tier),
+        extras=(Extra("web_searches", found),) if found else (),
+    )
+
+
+def embeddings_reported(answer: EmbeddingsAnswer) -> Reported:
+    """Of a list of embeddings, which have no output tokens."""
+    usage = answer.usage
+    counts = [] if usage is None else [n for n in (usage.prompt_tokens, usage.total_tokens) if n is not None]
+    return Reported(
+        usage=Usage(input_tokens=max(counts)) if counts else None, processing=processing_of(answer.service_tier)
+    )
+
+
+def message_reported(usage: MessageUsage, *, long_writes: bool) -> Reported:
+    """Of an Anthropic message, which counts cache reads and writes beside its ``input_tokens``.
+
+    ``long_writes`` says that the question asked for a one-hour cache: writes without a breakdown are then priced so.
+    """
+    return Reported(
+        usage=_message_usage(usage, long_writes=long_writes),
+        processing="fast" if usage.speed == "fast" else processing_of(usage.service_tier),
+        extras=tuple(_message_extras(usage)),
+    )
+
+
+def processing_of(tier: str | None) -> str | None:
+    """The processing that a service tier means; a tier that the catalogue has no word for keeps its own."""
+    return _PROCESSINGS.get(tier, tier) if tier else None
+
+
+def at_least(usage: Usage | None, *, input_tokens: int, output_tokens: int) -> Usage:
+    """What was used at least, where the stated usage is only a beginning or missing: for a stream that broke off."""
+    if usage is None:
+        return Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    return replace(usage, output_tokens=max(usage.output_tokens, output_tokens))
+
+
+def _chat_usage(usage: ChatUsage) -> Usage | None:
+    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+    if completion is None and prompt is not None and total is not None:
+        completion = max(0, total - prompt)
+    if prompt is None and completion is not None and total is not None:
+        prompt = max(0, total - completion)
+    if prompt is None or completion is None:
+        return None
+    parts, output_parts = usage.prompt_tokens_details or _NO_INPUT, usage.completion_tokens_details or _NO_OUTPUT
+    reasoning = max(output_parts.reasoning_tokens or 0, usage.reasoning_tokens or 0)
+    read = _stated(parts.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens)
+    return _usage_with_parts(
+        input_tokens=max(prompt, usage.prompt_cache_miss_tokens or 0),
+        cache_read_tokens=read,
+        cache_write_tokens=_stated(parts.cache_write_tokens, parts.cache_creation_tokens),
+        output_tokens=_with_reasoning(completion, reasoning + (usage.citation_tokens or 0), (total or 0) - prompt),
+        reasoning_tokens=reasoning,
+    )
+
+
+def _response_usage(usage: ResponseUsage) -> Usage | None:
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    parts = usage.input_tokens_details or ResponseInput()
+    reasoning = (usage.output_tokens_details.reasoning_tokens if usage.output_tokens_details else None) or 0
+    rest = (usage.total_tokens or 0) - usage.input_tokens
+    return _usage_with_parts(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=_stated(parts.cached_tokens, parts.cache_read_input_tokens),
+        cache_write_tokens=parts.cache_write_tokens or 0,
+        output_tokens=_with_reasoning(usage.output_tokens, reasoning, rest),
+        reasoning_tokens=reasoning,
+    )
+
+
+def _with_reasoning(completion: int, reasoning: int, rest: int) -> int:
+    """Output tokens with the reasoning in them.
+
+    ``rest`` is the total less the input, and says whether they already are; it is negative where no total is stated.
+    Reasoning that exceeds the completion cannot be a part of it.
+    """
+    outside = completion + reasoning if reasoning > completion else completion
+    return max(outside, rest)
+
+
+def _usage_with_parts(
+    *,
+    input_tokens: int,
+    cache_read_tokens: int,
+    cache_write_tokens: int,
+    output_tokens: int,
+    reasoning_tokens: int,
+) -> Usage:
+    """The usage of a wire whose input contains its cached tokens.
+
+    A part that exceeds the input comes from a provider that counts it beside the input, as Anthropic does: it is added.
+    Reads and writes that only together exceed it overlap: the writes, which are dearer, stay whole.
+    """
+    if cache_read_tokens > input_tokens or cache_write_tokens > input_tokens:
+        input_tokens += cache_read_tokens + cache_write_tokens
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=min(cache_read_tokens, input_tokens - cache_write_tokens),
+        cache_write_5m_tokens=cache_write_tokens,
+        reasoning_tokens=reasoning_tokens,
+    )
+
+
+def _message_usage(usage: MessageUsage, *, long_writes: bool) -> Usage | None:
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    read = usage.cache_read_input_tokens or 0
+    write_5m, write_1h = _message_writes(usage, long_writes=long_writes)
+    thinking = (usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else None) or 0
+    return Usage(
+        input_tokens=usage.input_tokens + read + write_5m + write_1h,
+        output_tokens=max(usage.output_tokens, thinking),
+        cache_read_tokens=read,
+        cache_write_5m_tokens=write_5m,
+        cache_write_1h_tokens=write_1h,
+        reasoning_tokens=thinking,
+    )
+
+
+def _message_writes(usage: MessageUsage, *, long_writes: bool) -> tuple[int, int]:
+    """Tokens written for five minutes and for an hour; what a breakdown leaves out may be for an hour."""
+    split = usage.cache_creation
+    write_5m = (split.ephemeral_5m_input_tokens if split else None) or 0
+    write_1h = (split.ephemeral_1h_input_tokens if split else None) or 0
+    unsplit = max(0, (usage.cache_creation_input_tokens or 0) - write_5m - write_1h)
+    return (write_5m, write_1h + unsplit) if long_writes or write_5m or write_1h else (unsplit, 0)
+
+
+def _timings_usage(timings: LlamaTimings | None) -> Usage | None:
+    if timings is None or timings.prompt_n is None or timings.predicted_n is None:
+        return None
+    read = timings.cache_n or 0
+    return Usage(input_tokens=timings.prompt_n + read, cache_read_tokens=read, output_tokens=timings.predicted_n)
+
+
+def _chat_extras(usage: ChatUsage) -> Iterator[Extra]:
+    parts, output_parts = usage.prompt_tokens_details, usage.completion_tokens_details
+    if parts is not None and parts.audio_tokens:
+        yield Extra("input_audio_tokens", parts.audio_tokens)
+    if output_parts is not None and output_parts.audio_tokens:
+        yield Extra("output_audio_tokens", output_parts.audio_tokens)
+    if output_parts is not None and output_parts.image_tokens:
+        yield Extra("output_image_tokens", output_parts.image_tokens)
+    if searches := _stated(usage.num_search_queries, usage.num_sources_used):
+        yield Extra("web_searches", searches)
+
+
+def _message_extras(usage: MessageUsage) -> Iterator[Extra]:
+    if usage.server_tool_use is not None and usage.server_tool_use.web_search_requests:
+        yield Extra("web_searches", usage.server_tool_use.web_search_requests)
+    if usage.inference_geo == "us":
+        yield Extra("us_inference", 1)
+
+
+def _stated(*counts: int | None) -> int:
+    """The first of these counts that is stated; 0 where none is."""
+    return next((count for count in counts if count is not None), 0)
