@@ -1,4 +1,4 @@
-"""Fourteen days of real rates on one fleet, run in five ways: cost a month and p99, with a chart.
+"""Fourteen days of real rates on one fleet, run in six ways: cost a month and p99, with a chart.
 
 python benchmarks/fleet_14_days.py [--write]
 
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import ceil
 
 import numpy as np
 from measure import REPOSITORY
@@ -52,7 +53,7 @@ PRICED_ON = date(2026, 11, 24)
 PAGE = REPOSITORY / "docs/fleet-14-days.md"
 CHART = REPOSITORY / "docs/images/fleet-14-days.svg"
 RENEWED = "Renewed by `python benchmarks/fleet_14_days.py --write`."
-REPLAYS = 4
+REPLAYS = 5
 INTERVAL_S = 600.0
 AT_ONCE_FRAC = 0.7
 """Scale out at this share of what an instance has in work at its planned load: a cold start takes seven minutes."""
@@ -74,16 +75,21 @@ def terms(workload: Workload) -> FleetTerms:
     prices: dict[PurchaseOption, PurchasePrice] = {price.option: price for price in purchase_prices(kind.offer)}
     zones = [z for z in spot_zones() if kind.offer.region == z.region and z.observed_days > 40]
     outcome = simulate_spot(zones, SpotPolicy(instances=4))
-    api = HostedApis(workload, [find_card(MODEL, at=PRICED_ON)], named=True).option(0)
+    card = find_card(MODEL, at=PRICED_ON)
+    api = HostedApis(workload, [card], named=True).option(0)
+    in_work_s = capacity.ttft_s + capacity.tpot_s * workload.mean_output_tokens
     return FleetTerms(
         name=f"{MODEL} {kind.name}",
         engine=engine_coefficients(model, accelerator(kind.offer.accelerator), kind.precision),
         requests_per_s=planned,
-        requests_at_once=planned * (capacity.ttft_s + capacity.tpot_s * workload.mean_output_tokens) * AT_ONCE_FRAC,
+        requests_at_once=planned * in_work_s * AT_ONCE_FRAC,
         on_demand=prices["on_demand"],
         reserved=prices["reserved_1y"],
         spot=price_with_interruptions(outcome, prices["spot"], prices["on_demand"]),
         api=ApiPrice(option=api, requests_per_day=workload.requests_per_day),
+        api_card=card,
+        spill_above_requests=ceil(capacity.requests_per_s * in_work_s),
+        spot_zones=tuple(zone.zone for zone in zones),
         slo=slo,
     )
 
@@ -116,8 +122,12 @@ def days_document(question: FleetTerms, results: Mapping[str, Sequence[FleetResu
         "Rates: ServeGen (Apache-2.0), 10-minute means over 14 days, divided as named. Arrivals: Poisson within them.",
         "Sizes: Azure's conversation trace of 2023 (CC-BY-4.0).",
         f"Spot with interruptions and on-demand fallback: {usd_text(spot.usd_per_h, 4)} an hour; {spot.source}.",
-        "Latencies are of requests served on own instances; the API's is unknown.",
-        "Interruptions are in the cost, not in the latency.",
+        f"A request goes to {question.api_card.label}, priced by its very tokens, where no instance is ready.",
+        f"So it does where the instance with the fewest requests has more than {question.spill_above_requests}.",
+        "Latencies are of requests served on own instances; the API's is unknown until it is measured.",
+        "Instances on spot are lost in the replay as in those zones, with two minutes' notice.",
+        "What they were computing is computed again on others; a replacement comes after a cold start.",
+        "Without an API those requests wait that come while too few are left.",
     )
     return Document(
         title="Fourteen days on one fleet",

@@ -148,6 +148,7 @@ def fleet(
     *,
     spill_to: str | None = None,
     limits: FleetLimits = NO_LIMITS,
+    replay: bool = False,
     at: date | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> FleetAdvice:
@@ -158,6 +159,7 @@ def fleet(
         model: the open model that the fleet serves.
         spill_to: the hosted model that takes what is spilled; the same model where None.
         limits: the demand, providers, instances and zones to look at.
+        replay: replay a day of the own instances that have an API for the peak.
         at: the date of the prices; today (UTC) if None.
         config: tables of ``breakeven.toml``: negotiated prices, and as ``calibration`` the file of corrections.
 
@@ -172,7 +174,7 @@ def fleet(
     day, prices = at or datetime.now(UTC).date(), read_price_config(config or {})
     cards = select([spill_to or served.name], day, prices).hosted or ()
     advice = advise_fleet(
-        FleetQuestion(workload=asked, model=served, cards=cards, limits=limits, corrections=corrections)
+        FleetQuestion(workload=asked, model=served, cards=cards, limits=limits, corrections=corrections, replays=replay)
     )
     return replace(advice, assumptions=(*advice.assumptions, *calibrated))
 
@@ -183,6 +185,7 @@ def simulate(
     *,
     arrivals: ArrivalKind = "trace",
     replicas: int | None = None,
+    at: date | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> FleetReport:
     """A trace replayed through a fleet: latencies, utilization, dollars, and other ways to scale the same fleet.
@@ -192,17 +195,21 @@ def simulate(
         fleet: a fleet, or the path of a fleet file.
         arrivals: the trace's own times, or made-up ones in their place.
         replicas: a fixed fleet of so many, in place of what the file states.
-        config: tables of ``breakeven.toml``: as ``calibration`` the file of corrections.
+        at: the date of the API's price; today (UTC) if None.
+        config: tables of ``breakeven.toml``: negotiated prices, and as ``calibration`` the file of corrections.
 
     Raises:
         InputError: the trace, the fleet or the corrections are wrong, or do not go together.
+        UnknownName: no such model to spill to.
         NothingFits: the deployment cannot run.
     """
     requests = load_requests(Path(trace)) if isinstance(trace, str | Path) else trace
     file = read_fleet(Path(fleet)) if isinstance(fleet, str | Path) else fleet
     stated = file if replicas is None else file.with_replicas(replicas)
     corrections, _ = _corrections(config or {})
-    return fleet_report(requests, stated, arrivals, corrections)
+    prices = read_price_config(config or {})
+    card = find_card(file.spill_model, at=at or datetime.now(UTC).date(), config=prices) if file.spill_model else None
+    return fleet_report(requests, stated, arrivals, corrections, card)
 
 
 def price(

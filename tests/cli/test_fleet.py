@@ -52,6 +52,37 @@ def test_json_is_what_the_published_schema_says(body: dict[str, Any]) -> None:
     Draft202012Validator(published_schema("fleet")).validate(body)
 
 
+@pytest.fixture
+def hybrid(tmp_path: Path) -> list[str]:
+    """A day that is worth one own instance, with most of its busy hours beyond it."""
+    path = tmp_path / "office.toml"
+    path.write_text(
+        "[workload]\nrequests_per_day = 100_000\ninput_tokens = 800\noutput_tokens = 20\n"
+        'hourly_shape = "office"\n[costs]\nengineer_share_frac = 0.01\n'
+    )
+    where = ["--provider", "aws", "--instance", "g6e.2xlarge", "--spill-to", "cerebras/gemma-4-31b"]
+    return ["fleet", str(path), "--model", "Gemma-4-31B", *where, "--at", "2026-11-24"]
+
+
+def test_a_day_of_the_hybrid_is_replayed(hybrid: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(printed(capsys, *hybrid, "--replay", "--format", "json"))
+    Draft202012Validator(published_schema("fleet")).validate(found)
+    day = found["api"]["replay"]
+    assert day["requests"] == pytest.approx(100_000, rel=0.02)
+    assert sum(Decimal(line["usd_per_month"]) for line in day["lines"]) == Decimal(day["usd_per_month"])
+    assert 0 < day["ttft_p99_s"] < 2
+    text = " ".join(printed(capsys, *hybrid, "--replay").split())
+    assert "Poisson arrivals of a day on" in text
+    assert "the API's being unknown" in text
+    assert json.loads(printed(capsys, *hybrid, "--format", "json"))["api"]["replay"] is None
+
+
+def test_only_the_workloads_own_day_is_replayed(hybrid: list[str], tmp_path: Path) -> None:
+    rates = tmp_path / "rates.csv"
+    rates.write_text("t_s,rate_rps\n0,1\n600,2\n")
+    assert run([*hybrid, "--replay", "--rates", str(rates)]) == 2
+
+
 def test_lines_add_up_and_no_simpler_way_is_cheaper(body: dict[str, Any]) -> None:
     for part in (body["commitments"], body["api"], body["mix"]):
         assert sum(Decimal(line["usd_per_month"]) for line in part["lines"]) == Decimal(part["usd_per_month"])

@@ -40,6 +40,19 @@ def test_it_replays_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["fleet"]["replicas"] == 2
 
 
+@pytest.mark.usefixtures("folder")
+def test_what_a_full_fleet_spills_is_priced_on_the_day_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fleet.toml").write_text(
+        FLEET
+        + 'spill_above_requests_per_replica = 0\n[spill]\nmodel = "openai/gpt-4o"\n[cost]\nusd_per_replica_h = 2\n'
+    )
+    told = body(capsys, "--replicas", "1", "--arrivals", "poisson", "--at", "2026-11-24")
+    assert told["requests"]["spilled"] + told["requests"]["served"] == 90
+    assert told["spill"]["usd"] > "0"
+    Path("fleet.toml").write_text(FLEET + 'spill_above_requests_per_replica = 0\n[spill]\nmodel = "no such model"\n')
+    assert run(["simulate", "trace.csv", "--fleet", "fleet.toml"]) == 2
+
+
 def test_numba_is_not_loaded_before_a_trace_is_replayed() -> None:
     code = "import sys, breakeven.api, breakeven.cli.simulate; print('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"False"

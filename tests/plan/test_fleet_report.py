@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from breakeven import units
+from breakeven.catalog.hosted import find_card
+from breakeven.catalog.pricing import price
+from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, UnknownName
 from breakeven.options.replica_price import replica_price
 from breakeven.plan.fleet_report import fleet_report
@@ -90,6 +95,63 @@ def test_a_fleet_that_scales_stands_beside_its_other_ways() -> None:
         "cold_start_load_s",
         "cold_start_compile_s",
     ]
+
+
+COST = {"usd_per_replica_h": Decimal("2.5")}
+SPILLS = {**FLEET, "spill_above_requests_per_replica": 1}
+CARD = find_card("openai/gpt-4o", at=date(2026, 11, 24))
+
+
+def test_what_is_spilled_costs_the_price_of_each_of_its_requests() -> None:
+    report = fleet_report(trace(hours=0.1), fleet_of({"fleet": SPILLS, "cost": COST}, where="f"), api=CARD)
+    result = report.result
+    assert 0 < result.spilled_requests < 400
+    rows = zip(result.spilled_input_tokens.tolist(), result.spilled_output_tokens.tolist(), strict=True)
+    exact = sum(line.usd for i, o in rows for line in price(CARD, Usage(input_tokens=i, output_tokens=o)).lines)
+    told = report.alternatives[0].spilled_usd
+    assert told == units.rounded_usd(exact)
+    assert report.usd == told + replica_price(report.file).usd(result.replica_h)
+    assert float(report.usd_per_1k_requests) == pytest.approx(float(report.usd) / 0.4, rel=1e-6)
+    assert any("leave out what was sent to the API" in note for note in report.notes)
+    kept = report.alternatives[-1]
+    assert (kept.label, kept.result.spilled_requests, kept.spilled_usd) == ("nothing spilled", 0, 0)
+
+
+def test_what_is_spilled_without_a_price_makes_the_whole_unknown() -> None:
+    report = fleet_report(trace(hours=0.1), fleet_of({"fleet": SPILLS, "cost": COST}, where="f"))
+    assert (report.usd, report.alternatives[0].spilled_usd) == (None, None)
+    assert report.alternatives[-1].usd is not None
+
+
+def test_a_policy_that_cannot_see_what_is_spilled_is_told() -> None:
+    def notes(above: int) -> str:
+        tables = {"fleet": {**FLEET, "spill_above_requests_per_replica": above}, "autoscaling": SCALES}
+        return " ".join(fleet_report(trace(many=5), fleet_of(tables, where="f")).notes)
+
+    assert "none is added" in notes(31)
+    assert "none is added" not in notes(32)
+
+
+SPOT = {"zones": ["us-east-1a", "us-east-1c"], "kept_replicas": 1}
+
+
+@pytest.mark.parametrize("scales", [{}, {"autoscaling": {**SCALES, "scale_to_zero": False}}])
+def test_a_fleet_on_spot_stands_beside_itself_without_interruptions(scales: dict[str, object]) -> None:
+    replicas, kept_replicas = ({}, 0) if scales else ({"replicas": 3}, 1)
+    spot = {**SPOT, "kept_replicas": kept_replicas}
+    tables = {"fleet": {**FLEET, **replicas}, "spot": spot, "cost": COST, **scales}
+    report = fleet_report(trace(hours=200, many=4_000), fleet_of(tables, where="f"))
+    by_label = {each.label: each.result for each in report.alternatives}
+    lost, kept = by_label["as stated"], by_label["nothing interrupted"]
+    assert lost.interruptions > 0 == kept.interruptions
+    assert lost.served_requests == kept.served_requests == 4_000
+    assert lost.input_tokens == kept.input_tokens
+    assert {"spot_zones", "spot_notice_s", "cold_start_pull_s"} <= {each.name for each in report.assumptions}
+
+
+def test_a_zone_that_was_not_observed_is_refused() -> None:
+    with pytest.raises(UnknownName, match="mars-1a"):
+        fleet_report(trace(many=5), file(spot={"zones": ["mars-1a"]}))
 
 
 def test_a_stated_part_of_the_cold_start_is_the_files() -> None:

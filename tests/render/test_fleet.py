@@ -81,6 +81,8 @@ def result(name: str, usd: int, ttft_s: float, within: float = 0.999) -> FleetRe
         within_slo_frac=within,
         mean_instances=1.5,
         cold_starts=12,
+        interruptions=3,
+        interrupted_requests=1_400,
         spilled_requests_frac=0.01,
         timeline=Timeline(
             bin_s=1.0, replicas=empty, busy_frac=empty, requests_per_s=empty, waiting_requests=empty.astype(np.int64)
@@ -96,8 +98,11 @@ DAYS = {
 
 def test_fleets_side_by_side() -> None:
     table = markdown.table_text(days_table(DAYS)).splitlines()
-    assert table[2] == "| busy | fixed | $900 | 500 ms | 50 ms | 99.90% | 1.50 | 12 | 1.00% |"
-    assert table[3] == r"| busy | \<all\> on the API | $100 | unknown | unknown | unknown | 1.50 | 12 | 1.00% |"
+    assert table[2] == "| busy | fixed | $900 | 500 ms | 50 ms | 99.90% | 1.50 | 12 | 3 | 1,400 | 1.00% |"
+    assert (
+        table[3]
+        == r"| busy | \<all\> on the API | $100 | unknown | unknown | unknown | 1.50 | 12 | 3 | 1,400 | 1.00% |"
+    )
     assert len(table) == 5
 
 

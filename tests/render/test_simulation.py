@@ -18,10 +18,11 @@ from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.render.json import published_schema
 from breakeven.render.simulation import SIMULATION_FORMATS, render_simulation
 from breakeven.render.simulation_charts import coarser
-from plan.test_fleet_report import SCALES, file, trace
+from breakeven.serving.fleet_file import FleetFile, fleet_of
+from plan.test_fleet_report import CARD, FLEET, SCALES, SPOT, file, trace
 
 COST = {"usd_per_replica_h": Decimal("2.50")}
-KINDS = ("fixed", "scaled", "alone")
+KINDS = ("fixed", "scaled", "alone", "spilled", "spilled, timed")
 
 
 @cache
@@ -31,7 +32,17 @@ def report_of(kind: str) -> FleetReport:
             return fleet_report(trace(), file())
         case "scaled":
             return fleet_report(trace(), file(autoscaling=SCALES, cost=COST), "poisson")
+        case "spilled":
+            return fleet_report(trace(hours=0.1), spilling())
+        case "spilled, timed":
+            return fleet_report(trace(hours=50, many=4_000), spilling(ttft_s=0.5, tpot_s=0.02), api=CARD)
     return fleet_report(trace(many=1), file(cost=COST))
+
+
+def spilling(**api: float) -> FleetFile:
+    """Two replicas on spot, full with one request each."""
+    fleet = {**FLEET, "spill_above_requests_per_replica": 0, "replicas": 2}
+    return fleet_of({"fleet": fleet, "spill": api, "cost": COST, "spot": SPOT}, where="fleet.toml")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,9 +50,11 @@ def test_json_follows_its_schema(kind: str) -> None:
     report = report_of(kind)
     body = json.loads(render_simulation(report, "json"))
     jsonschema.validate(body, published_schema("simulate"))
-    assert body["requests"]["received"] == body["requests"]["served"] == report.result.requests
+    asked = body["requests"]
+    assert asked["received"] == asked["served"] + asked["spilled"] == report.result.requests
+    assert (body["spill"] is None) == (report.file.fleet.spill is None)
     assert body["utilization_frac"] + body["idle_frac"] == pytest.approx(1)
-    assert (body["cost"] is None) == (report.price is None)
+    assert (body["cost"] is None) == (report.usd is None)
 
 
 def test_the_timeline_of_csv_is_that_of_json() -> None:
@@ -86,3 +99,15 @@ def test_a_long_line_is_drawn_in_means() -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(InputError):
         render_simulation(report_of("fixed"), "yaml")
+
+
+def test_what_was_spilled_and_lost_is_told() -> None:
+    untold, told = (render_simulation(report_of(kind), "text") for kind in ("spilled", "spilled, timed"))
+    flat = " ".join(untold.split())
+    assert "those sent to the API left out" in flat
+    assert "Dollars: unknown; write model in [spill]" in flat
+    flat = " ".join(told.split())
+    assert f"went to the API, {CARD.label}: $" in flat
+    assert "replicas interrupted" in flat
+    assert "left out" not in flat
+    assert "API included" in flat

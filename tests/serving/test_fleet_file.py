@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from breakeven.errors import InputError, UnknownName
+from breakeven.serving.fleet import ApiLatency, Spill
 from breakeven.serving.fleet_file import FleetFile, fleet_of, read_fleet
+from breakeven.serving.interruptions import SpotTerms
 
 LEAST = '[fleet]\nmodel = "Llama-3.1-8B"\ngpu = "H100"\n'
 
@@ -49,6 +51,29 @@ def test_everything_that_is_stated_is_taken(tmp_path: Path) -> None:
 SCALES = '[autoscaling]\npolicy = "queue"\nmax_replicas = 4\n'
 
 
+SPILLS = "spill_above_requests_per_replica = 12\n[spill]\n"
+
+
+def test_what_is_spilled_and_what_is_on_spot_is_taken() -> None:
+    file = stated(
+        LEAST + "replicas = 3\n" + SPILLS + 'model = "openai/gpt-5"\nttft_s = 0.7\ntpot_s = 0.02\n'
+        '[cold_start]\npull_s = 7\n[spot]\nzones = ["us-west-2a", "us-west-2b"]\nkept_replicas = 1\nseed = 4\n'
+    )
+    assert file.spill_model == "openai/gpt-5"
+    assert file.fleet.spill == Spill(above_requests_per_replica=12, latency=ApiLatency(ttft_s=0.7, tpot_s=0.02))
+    assert file.spot == SpotTerms(zones=("us-west-2a", "us-west-2b"), kept_replicas=1, notice_s=120.0, seed=4)
+    assert file.fleet.cold_start.pull_s == 7
+    unpriced = stated(LEAST + SPILLS)
+    assert unpriced.spill_model == ""
+    assert unpriced.fleet.spill == Spill(above_requests_per_replica=12)
+
+
+def test_a_fixed_fleet_keeps_the_cold_start_of_its_policy() -> None:
+    scaled = stated(LEAST + SCALES + "[cold_start]\npull_s = 7\n").fleet
+    assert scaled.fixed_at(2).cold_start == scaled.cold_start
+    assert (scaled.least_replicas, scaled.fixed_at(2).least_replicas) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -75,6 +100,14 @@ SCALES = '[autoscaling]\npolicy = "queue"\nmax_replicas = 4\n'
         (LEAST + '[cost]\nusd_per_replica_h = 2\noffer = "x"\n', "both"),
         (LEAST + "[cost]\nusd_per_replica_h = -1\n", "at least 0"),
         ("fleet = 3\n", "must be a table"),
+        (LEAST + '[spill]\nmodel = "Gemma-4-31B"\n', "without spill_above_requests_per_replica"),
+        (LEAST + "spill_above_requests_per_replica = -1\n", "whole number from 0"),
+        (LEAST + SPILLS + "ttft_s = 1\n", "both ttft_s and tpot_s"),
+        (LEAST + SPILLS + "tpot_s = 0\nttft_s = 1\n", "tpot_s must be"),
+        (LEAST + "[spot]\n", "no zones"),
+        (LEAST + "[spot]\nzones = []\n", "a list of texts"),
+        (LEAST + '[spot]\nzones = ["us-west-2a", 2]\n', "a text"),
+        (LEAST + '[spot]\nzones = ["us-west-2a"]\nkept_replicas = 2\n', "keeps 2 replicas of 1"),
     ],
 )
 def test_a_fault_is_named(text: str, said: str) -> None:

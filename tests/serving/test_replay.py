@@ -201,6 +201,8 @@ REPLAY = (
     "replay_ends",
     "replay_cache",
     "replay",
+    "replay_scaling",
+    "replay_losses",
     "replay_fleet",
     "replay_setup",
     "simulation_result",

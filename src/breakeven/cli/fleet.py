@@ -19,6 +19,7 @@ from breakeven.cli.plan import configured, read_workload
 @click.option("--instance", metavar="NAME", help="Rent this instance type only.  [default: the cheapest]")
 @click.option("--types", type=click.IntRange(1, 6), default=1, show_default=True, help="Instance types to buy from.")
 @click.option("--spill-to", metavar="MODEL", help="Hosted model for the peak.  [default: the same model]")
+@click.option("--replay", is_flag=True, help="Replay a day of own instances with that API, request by request.")
 @click.option("--rates", type=click.Path(path_type=Path, dir_okay=False), help="CSV of the demand: t_s, rate_rps.")
 @click.option("--pool", metavar="NAME", help="Pool of the rates, where they have several.")
 @click.option("--scale-frac", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Times the rates.")
@@ -51,6 +52,7 @@ def fleet(context: click.Context, /, workload: Path, output_format: str, out: Pa
         asked,
         flags["model"],
         spill_to=flags["spill_to"],
+        replay=flags["replay"],
         limits=FleetLimits(
             rates_per_s=rates,
             provider=flags["provider"],

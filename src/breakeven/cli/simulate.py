@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from breakeven.cli.progress import counting, say_if_compiling
     "--fleet",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost].",
+    help="TOML file: [fleet] and, where wanted, [requirements], [autoscaling], [cold_start], [cost], [spill], [spot].",
 )
 @click.option("--replicas", type=click.IntRange(1, 1_000), metavar="N", help="A fixed fleet of N in its place.")
 @click.option(
@@ -35,6 +36,9 @@ from breakeven.cli.progress import counting, say_if_compiling
     help="Columns of the trace: timestamp=, input_tokens=, output_tokens=.",
 )
 @click.option(
+    "--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Date of the API price.  [default: today]"
+)
+@click.option(
     "--calibration",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Corrections that `calibrate` stored.",
@@ -47,8 +51,9 @@ def simulate(
     """Serve the requests of TRACE on the fleet of a file, iteration by iteration, as a continuously batching engine.
 
     TRACE is a request trace, or a workload file: its trace, or one day made up from it, with a note that says so.
-    Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, and the dollars. A
-    fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its most.
+    Prints percentiles of TTFT, TPOT and of whole answers, how busy the replicas were, what waited, what went to an
+    API, and the dollars. A fleet that scales is also replayed with a floor of one replica, to zero, and fixed at its
+    most; one that spills or is interrupted, also without.
     """
     from breakeven import api
     from breakeven.render.simulation import render_simulation
@@ -61,11 +66,13 @@ def simulate(
     with counting(f"reading {printable(trace.name)}", "rows") as progress:
         requests = load_requests(trace, columns, progress)
     say_if_compiling()
+    moment: datetime | None = flags["at"]
     report = api.simulate(
         requests,
         file,
         arrivals=flags["arrivals"],
         replicas=flags["replicas"],
+        at=None if moment is None else moment.date(),
         config=configured(context, flags),
     )
     write_output(render_simulation(report, output_format, text_style(out)), out)

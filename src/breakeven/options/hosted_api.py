@@ -189,6 +189,10 @@ class HostedApis(RefusingTable):
         """``provider/model``, and the processing tier unless standard."""
         return self._prices[row].label
 
+    def cards(self, row: int) -> tuple[PriceCard, ...]:
+        """The row's price cards: one, or one for each price that its hours have."""
+        return self._prices[row].cards
+
     def batch_row(self, row: int) -> int | None:
         """The row of the same model's batch price, where there is one and this is not it."""
         card = self._prices[row].card
@@ -216,11 +220,12 @@ class HostedApis(RefusingTable):
     def option(self, row: int) -> Option:
         """The row as a full option, with its statement."""
         price = self._prices[row]
+        monthly = Fraction(self._workload.requests_per_day) * units.DAYS_PER_MONTH
         return Option(
             kind="api",
             label=price.label,
             statement=CostStatement(
-                lines=tuple(self._cost_line(price, line) for line in self._lines(price, self._totals))
+                lines=tuple(hosted_line(price.card, line, monthly) for line in self._lines(price, self._totals))
             ),
             curve=self.curve(row),
             ttft_s=None,
@@ -231,26 +236,18 @@ class HostedApis(RefusingTable):
             note=price.card.note,
         )
 
-    def _cost_line(self, price: HostedPrice, line: RateLine) -> CostLine:
-        monthly = self._workload.requests_per_day * units.DAYS_PER_MONTH
-        source = f"{price.card.source}, checked {price.card.checked_on}"
-        if line.kind == "request":
-            return CostLine(
-                label=line.label,
-                quantity=quantity(line.quantity_per_request * monthly),
-                unit="request",
-                usd_per_unit=line.usd_per_unit,
-                basis="quoted",
-                source=source,
-            )
-        return CostLine(
-            label=line.label,
-            quantity=quantity(line.quantity_per_request * monthly / units.TOKENS_PER_MTOK),
-            unit="Mtok",
-            usd_per_unit=line.usd_per_unit,
-            basis="quoted",
-            source=source,
-        )
+
+def hosted_line(card: PriceCard, line: RateLine, requests: Fraction) -> CostLine:
+    """A rate's line for so many requests."""
+    per = Fraction(1) if line.kind == "request" else Fraction(1, units.TOKENS_PER_MTOK)
+    return CostLine(
+        label=line.label,
+        quantity=quantity(line.quantity_per_request * requests * per),
+        unit="request" if line.kind == "request" else "Mtok",
+        usd_per_unit=line.usd_per_unit,
+        basis="quoted",
+        source=f"{card.source}, checked {card.checked_on}",
+    )
 
 
 def _group_name(model: str) -> str:

@@ -14,13 +14,14 @@ from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.offers import PurchaseOption, PurchasePrice
 from breakeven.catalog.open_models import OpenModel
 from breakeven.catalog.price_card import PriceCard
-from breakeven.catalog.spot import SpotZone, spot_zones
-from breakeven.errors import NothingFits, UnknownName
+from breakeven.catalog.spot import SpotZone
+from breakeven.errors import InputError, NothingFits
 from breakeven.options.gpu_grid import request_shape
 from breakeven.options.hosted_api import HostedApis
 from breakeven.options.spilled_requests import ApiPrice
 from breakeven.options.staff import staff_line
 from breakeven.plan.commitments import CommitmentPlan, Supply, commit
+from breakeven.plan.hybrid_replay import Deployed, HybridReplay, replay_hybrid
 from breakeven.plan.instance_types import (
     InstanceType,
     bucket_shape,
@@ -32,11 +33,9 @@ from breakeven.plan.instance_types import (
 from breakeven.plan.mix import Floats, MixedType, MixPlan, mix, request_buckets
 from breakeven.plan.spill import Hybrid, OwnInstance, SpillPlan
 from breakeven.plan.spot import SpotOutcome, SpotPolicy, price_with_interruptions, simulate_spot
+from breakeven.plan.spot_losses import observed_zones
 from breakeven.serving.corrections import Corrections
 from breakeven.workload.workload import Workload
-
-LONGEST_OBSERVATION_DAYS = 40.0
-"""Observations of at least so many days are used; the table's shorter ones are of other instance sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,8 @@ NO_LIMITS: Final = FleetLimits()
 class FleetQuestion:
     """Which model to serve for which workload; ``cards`` are the prices of the API that takes what is spilled.
 
-    ``corrections`` are what measurements say of some deployments.
+    ``corrections`` are what measurements say of some deployments. ``replays`` asks for a day of the own instances that
+    have an API for the peak, request by request.
     """
 
     workload: Workload
@@ -71,6 +71,7 @@ class FleetQuestion:
     cards: tuple[PriceCard, ...] = ()
     limits: FleetLimits = NO_LIMITS
     corrections: Corrections | None = None
+    replays: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,11 @@ class SpotAdvice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiAdvice:
-    """Own instances for the trough and ``label`` for the peak."""
+    """Own instances for the trough and ``label`` for the peak; ``replay`` where one was asked for, and some are own."""
 
     label: str
     spill: SpillPlan
+    replay: HybridReplay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def advise_fleet(question: FleetQuestion) -> FleetAdvice:
     peak = float(rates.max())
     sold = [_sold(question, kind, carried, ceil(peak / carried)) for kind, carried in _instances(question, peak)]
     supply, spot, kind = sold[0]
-    api, mixed = _api(question, supply, rates), _mix(question, kind, peak)
+    api, mixed = _api(question, supply, kind, rates), _mix(question, kind, peak)
     return FleetAdvice(
         workload=workload,
         model=question.model.name,
@@ -178,15 +180,12 @@ def _planned_frac(workload: Workload) -> float:
     return workload.costs.peak_load_frac / workload.burst_frac
 
 
-def _zones(question: FleetQuestion, region: str) -> list[SpotZone]:
+def _zones(question: FleetQuestion, region: str) -> tuple[SpotZone, ...]:
     """The observations of the named zones, or of the region, or of all where the region was not observed."""
-    known = {zone.zone: zone for zone in spot_zones() if zone.observed_days >= LONGEST_OBSERVATION_DAYS}
-    for name in question.limits.zones:
-        if name not in known:
-            raise UnknownName(f"no spot zone {name!r} was observed", hint=f"one of {', '.join(known)}")
     if question.limits.zones:
-        return [known[name] for name in question.limits.zones]
-    return [zone for zone in known.values() if zone.region == region] or list(known.values())
+        return observed_zones(question.limits.zones)
+    known = observed_zones()
+    return tuple(zone for zone in known if zone.region == region) or known
 
 
 def _spot(
@@ -200,19 +199,40 @@ def _spot(
     return SpotAdvice(outcome=outcome, quoted=quoted, price=price, on_demand=on_demand)
 
 
-def _api(question: FleetQuestion, supply: Supply, rates: Floats) -> ApiAdvice | None:
+def _api(question: FleetQuestion, supply: Supply, kind: InstanceType, rates: Floats) -> ApiAdvice | None:
     """Spill-over to the cheapest admissible price of the named API."""
     hosted = HostedApis(question.workload, question.cards, named=True)
     rows = [row for row in range(len(hosted.columns)) if hosted.refusal[row] == 0]
     always_on = supply.price("on_demand", "reserved_1y", "reserved_3y")
     if not rows or always_on is None:
         return None
-    option = hosted.option(min(rows, key=lambda row: hosted.columns.usd_per_month_per_daily_request[row]))
+    cheapest = min(rows, key=lambda row: hosted.columns.usd_per_month_per_daily_request[row])
+    option = hosted.option(cheapest)
     costs = question.workload.costs
     staff = staff_line(costs, costs.engineer_share_frac)
     own = OwnInstance(name=supply.name, requests_per_s=supply.carries[0], price=always_on, fixed=(staff,))
     price = ApiPrice(option=option, requests_per_day=question.workload.requests_per_day)
-    return ApiAdvice(label=option.label, spill=Hybrid(rates, own, price).plan())
+    plan = Hybrid(rates, own, price).plan()
+    replay = _replay(question, kind, own, plan, hosted.cards(cheapest)) if question.replays else None
+    return ApiAdvice(label=option.label, spill=plan, replay=replay)
+
+
+def _replay(
+    question: FleetQuestion, kind: InstanceType, own: OwnInstance, plan: SpillPlan, cards: Sequence[PriceCard]
+) -> HybridReplay | None:
+    """The plan over the workload's day; None where it has no own instance."""
+    if question.limits.rates_per_s is not None:
+        raise InputError("--replay takes the workload's own day", hint="leave --rates out, or use breakeven simulate")
+    if len(cards) > 1:
+        raise InputError(
+            f"{cards[0].name} cannot be spilled to in a replay",
+            cause="its price depends on the hour",
+            hint="name another model with --spill-to",
+        )
+    if not plan.instances:
+        return None
+    deployed = Deployed(model=question.model, kind=kind, corrections=question.corrections)
+    return replay_hybrid(question.workload, hourly_rates(question.workload), deployed, own, plan.instances, cards[0])
 
 
 def _mix(question: FleetQuestion, kind: InstanceType, peak_requests_per_s: float) -> MixPlan | None:

@@ -1,4 +1,4 @@
-"""Four ways to run one fleet over the same days of traffic: what each costs, and what its users wait.
+"""Six ways to run one fleet over the same days of traffic: what each costs, and what its users wait.
 
 Arrivals are drawn anew from the rates (Poisson within each interval, seeded), request sizes from a sample, and every
 way is replayed request by request. Money follows from the instance-hours that the replay held.
@@ -7,7 +7,7 @@ way is replayed request by request. Money follows from the instance-hours that t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 
 from breakeven import units
 from breakeven.catalog.offers import PurchasePrice
+from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import InputError
 from breakeven.options.instance_hours import hours_line, hours_usd
-from breakeven.options.spilled_requests import ApiPrice
+from breakeven.options.spilled_requests import ApiPrice, spilled_lines
 from breakeven.options.statement import CostLine, CostStatement
+from breakeven.plan.spot_losses import spot_interruptions
 from breakeven.serving.autoscaling import Autoscaling
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.engine import EngineCoefficients
-from breakeven.serving.fleet import Fleet
+from breakeven.serving.fleet import Fleet, Spill
+from breakeven.serving.interruptions import SpotTerms
 from breakeven.serving.simulation import simulate
 from breakeven.serving.simulation_result import SimulationResult, Timeline
 from breakeven.workload.workload import Slo
@@ -47,16 +50,6 @@ class Traffic:
     def hours(self) -> Fraction:
         """Length of the whole, in hours."""
         return Fraction(self.interval_s) * len(self.rates_per_s) / units.SECONDS_PER_HOUR
-
-    def where(self, kept: NDArray[np.bool_]) -> Traffic:
-        """A part of the requests."""
-        return Traffic(
-            rates_per_s=self.rates_per_s,
-            interval_s=self.interval_s,
-            arrivals_s=self.arrivals_s[kept],
-            input_tokens=self.input_tokens[kept],
-            output_tokens=self.output_tokens[kept],
-        )
 
 
 def draw_traffic(
@@ -90,7 +83,9 @@ class FleetTerms:
 
     ``requests_per_s`` is what an instance is planned to carry, and ``requests_at_once`` how many it then has in work:
     an autoscaled fleet wants an instance for each that many. It lets one go after ``cooldown_s``. ``spot`` is the price
-    with interruptions and fallback in it; ``reserved`` and ``spot`` are None where they are not for sale.
+    with interruptions and fallback in it; ``reserved`` and ``spot`` are None where they are not for sale. What is held
+    on spot is lost as in ``spot_zones``. ``api`` is the price of a mean request, by which layers are split,
+    ``api_card`` that of the very tokens that are spilled from instances with more than ``spill_above_requests``.
     """
 
     name: str
@@ -101,7 +96,10 @@ class FleetTerms:
     reserved: PurchasePrice | None
     spot: PurchasePrice | None
     api: ApiPrice
+    api_card: PriceCard
+    spill_above_requests: int
     slo: Slo
+    spot_zones: tuple[str, ...] = ()
     cold_start: ColdStart = field(default_factory=ColdStart)
     cooldown_s: float = 600.0
 
@@ -124,6 +122,8 @@ class LayerSplit:
 class FleetResult:
     """One way to run the fleet. Latencies are at the 99th percentile of the requests served on own instances.
 
+    ``interruptions`` are instances lost, ``interrupted_requests`` those that had to be computed again.
+
     ``timeline`` has the replicas over time; ``statement`` is a month of 730 hours like those replayed.
     """
 
@@ -134,6 +134,8 @@ class FleetResult:
     within_slo_frac: float
     mean_instances: float
     cold_starts: int
+    interruptions: int
+    interrupted_requests: int
     spilled_requests_frac: float
     timeline: Timeline
     note: str = ""
@@ -165,7 +167,7 @@ def split_layers(rates_per_s: Floats, terms: FleetTerms) -> LayerSplit:
 
 
 def compare_fleets(traffic: Traffic, terms: FleetTerms, seed: int = 1) -> tuple[FleetResult, ...]:
-    """A fleet for the peak, an autoscaled one, one that goes to zero, and a reserved floor with spot and spill-over."""
+    """A fleet for the peak, an autoscaled one, one to zero, and a reserved floor with spot, alone and with an API."""
     return tuple(_results(traffic, terms, seed))
 
 
@@ -189,7 +191,7 @@ def _results(traffic: Traffic, terms: FleetTerms, seed: int) -> Iterator[FleetRe
         yield _result(
             name, replay, float(traffic.hours), (_line(terms, terms.on_demand, Fraction(replay.replica_h), traffic),)
         )
-    yield _hybrid(traffic, terms, seed)
+    yield from _hybrids(traffic, terms, seed)
 
 
 def _scaled(terms: FleetTerms, least: int, most: int) -> Fleet:
@@ -204,30 +206,53 @@ def _scaled(terms: FleetTerms, least: int, most: int) -> Fleet:
     return Fleet(replicas=most, autoscaling=policy, slo=terms.slo)
 
 
-def _hybrid(traffic: Traffic, terms: FleetTerms, seed: int) -> FleetResult:
-    """The floor always there, rented layers as the queue asks for them, what is above them sent to the API."""
+def _hybrids(traffic: Traffic, terms: FleetTerms, seed: int) -> Iterator[FleetResult]:
+    """The floor always there, rented layers as the queue asks for them: first all of them, then with an API above."""
     split = split_layers(traffic.rates_per_s, terms)
-    own = (split.reserved + split.by_the_hour) * terms.requests_per_s
-    kept_frac = np.minimum(
-        1.0, np.divide(own, traffic.rates_per_s, where=traffic.rates_per_s > 0, out=np.ones(len(traffic.rates_per_s)))
+    own = replace(split, by_the_hour=split.by_the_hour + split.spilled, spilled=0)
+    rented = terms.by_the_hour.option
+    yield _hybrid(
+        "reserved floor, spot",
+        traffic,
+        terms,
+        _rented(own, terms, float(traffic.hours), seed),
+        f"{own.reserved} reserved, up to {own.by_the_hour} {rented}",
     )
-    place = np.minimum(traffic.arrivals_s // traffic.interval_s, len(kept_frac) - 1).astype(np.int64)
-    kept = np.random.default_rng(seed + 1).random(len(place)) < kept_frac[place]
-    most = max(split.reserved + split.by_the_hour, 1)
-    replay = _replayed(traffic.where(kept), terms, _scaled(terms, split.reserved, most))
-    floor_h = traffic.hours * split.reserved
-    spilled = Fraction(int((~kept).sum())) * units.HOURS_PER_MONTH / traffic.hours
+    yield _hybrid(
+        "reserved floor, spot, API for the peak",
+        traffic,
+        terms,
+        replace(
+            _rented(split, terms, float(traffic.hours), seed),
+            spill=Spill(above_requests_per_replica=terms.spill_above_requests),
+        ),
+        f"{split.reserved} reserved, up to {split.by_the_hour} {rented}, the rest spilled",
+    )
+
+
+def _hybrid(name: str, traffic: Traffic, terms: FleetTerms, fleet: Fleet, note: str) -> FleetResult:
+    """What such a fleet costs: its floor all the time, what it rented, and the very tokens that it spilled."""
+    replay = _replayed(traffic, terms, fleet)
+    floor_h = traffic.hours * fleet.least_replicas
     rented_h = max(Fraction(replay.replica_h) - floor_h, Fraction(0))
     held = ((terms.reserved, floor_h), (terms.by_the_hour, rented_h))
     lines = [_line(terms, price, hours, traffic) for price, hours in held if price is not None and hours]
-    return _result(
-        "reserved floor, spot, API for the peak",
-        replay,
-        float(traffic.hours),
-        (*lines, *terms.api.lines(spilled)),
-        spilled_requests_frac=float((~kept).mean()) if len(kept) else 0.0,
-        note=f"{split.reserved} reserved, up to {split.by_the_hour} {terms.by_the_hour.option}, the rest spilled",
-    )
+    monthly = Fraction(replay.spilled_requests) * units.HOURS_PER_MONTH / traffic.hours
+    spilled = spilled_lines(terms.api_card, replay.spilled_input_tokens, replay.spilled_output_tokens, monthly)
+    return _result(name, replay, float(traffic.hours), (*lines, *spilled), note=note)
+
+
+def _rented(split: LayerSplit, terms: FleetTerms, hours: float, seed: int) -> Fleet:
+    """The own instances of a split, those on spot with their losses; none at all where every layer is spilled."""
+    own = split.reserved + split.by_the_hour
+    if not own:
+        return Fleet(replicas=0, slo=terms.slo)
+    fleet = _scaled(terms, split.reserved, own)
+    if terms.by_the_hour.option != "spot":
+        return fleet
+    spot = SpotTerms(zones=terms.spot_zones, kept_replicas=split.reserved, seed=seed)
+    lost = spot_interruptions(spot, own, hours, terms.cold_start, terms.engine.weight_bytes)
+    return replace(fleet, interruptions=lost)
 
 
 def _replayed(traffic: Traffic, terms: FleetTerms, fleet: Fleet) -> SimulationResult:
@@ -239,7 +264,6 @@ def _result(
     replay: SimulationResult,
     hours: float,
     lines: tuple[CostLine, ...],
-    spilled_requests_frac: float = 0.0,
     note: str = "",
 ) -> FleetResult:
     return FleetResult(
@@ -250,7 +274,9 @@ def _result(
         within_slo_frac=replay.within_slo_frac,
         mean_instances=replay.replica_h / hours,
         cold_starts=replay.cold_starts,
-        spilled_requests_frac=spilled_requests_frac,
+        interruptions=replay.interruptions,
+        interrupted_requests=replay.interrupted_requests,
+        spilled_requests_frac=replay.spilled_frac if replay.requests else 0.0,
         timeline=replay.timeline,
         note=note,
     )

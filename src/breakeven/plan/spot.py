@@ -56,7 +56,8 @@ class SpotPolicy:
 class SpotOutcome:
     """What a simulated fleet held. Shares are of the simulated hours; ``ready_frac`` of the instances wanted.
 
-    ``interruptions`` counts instances lost, a year of 8,760 hours.
+    ``losses`` are the hours at which spot instances were lost, and how many at once; ``interruptions_per_year`` counts
+    them, a year of 8,760 hours.
     """
 
     policy: SpotPolicy
@@ -67,6 +68,7 @@ class SpotOutcome:
     ready_frac: float
     below_target_frac: float
     interruptions_per_year: float
+    losses: tuple[tuple[float, int], ...]
 
 
 def simulate_spot(zones: Sequence[SpotZone], policy: SpotPolicy) -> SpotOutcome:
@@ -92,7 +94,8 @@ def simulate_spot(zones: Sequence[SpotZone], policy: SpotPolicy) -> SpotOutcome:
         on_demand_instance_hours=fleet.on_demand_instance_hours,
         ready_frac=fleet.ready_instance_hours / (policy.instances * policy.hours),
         below_target_frac=fleet.below_target_h / policy.hours,
-        interruptions_per_year=fleet.lost * HOURS_SIMULATED / policy.hours,
+        interruptions_per_year=sum(count for _, count in fleet.losses) * HOURS_SIMULATED / policy.hours,
+        losses=tuple(fleet.losses),
     )
 
 
@@ -235,7 +238,7 @@ class _Fleet:
     on_demand_instance_hours: float = 0.0
     ready_instance_hours: float = 0.0
     below_target_h: float = 0.0
-    lost: int = 0
+    losses: list[tuple[float, int]] = field(default_factory=list)
 
     def run(self, flips: Sequence[tuple[float, int, bool]]) -> None:
         """Go through all flips, and what becomes ready between them."""
@@ -272,7 +275,9 @@ class _Fleet:
 
     def _lose(self, zone: int) -> None:
         kept = [each for each in self.starting if each[1] != zone]
-        self.lost += self.ready[zone] + len(self.starting) - len(kept)
+        lost = self.ready[zone] + len(self.starting) - len(kept)
+        if lost:
+            self.losses.append((self.clock_h, lost))
         self.starting, self.ready[zone] = kept, 0
         heapq.heapify(self.starting)
 

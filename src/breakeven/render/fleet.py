@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from importlib import import_module
+from math import isnan
 from typing import Final
 
 from breakeven.errors import InputError
 from breakeven.options.statement import CostStatement
 from breakeven.plan.commitments import Alternative, CommitmentPlan, Marginal
 from breakeven.plan.fleet_advice import ApiAdvice, FleetAdvice, SpotAdvice
+from breakeven.plan.hybrid_replay import HybridReplay
 from breakeven.plan.mix import MixPlan
 from breakeven.render import json, markdown, text
 from breakeven.render.document import Column, Document, Row, Section, Table, left, right
 from breakeven.render.fleet_json import fleet_body
-from breakeven.render.money import price_text, quantity_text, usd_text
+from breakeven.render.money import price_text, quantity_text, seconds_text, usd_text
 from breakeven.render.plan_outlook import value_text
 
 FLEET_FORMATS: Final = ("text", "json", "markdown", "html")
@@ -165,7 +167,22 @@ def _api_section(api: ApiAdvice) -> Section:
         title="Own instances for the trough, an API for the peak",
         sentences=(answer,),
         table=_statement_table(spill.statement, "Own instances and spilled requests, a month"),
-        notes=(_beside(spill.alternatives),),
+        notes=(_beside(spill.alternatives), *_replayed(api.replay)),
+    )
+
+
+def _replayed(replay: HybridReplay | None) -> Iterator[str]:
+    """What a replay of the day says of it."""
+    if replay is None:
+        return
+    waits = " and ".join(
+        f"{seconds_text(None if isnan(latency_s) else latency_s)} {name}"
+        for latency_s, name in ((replay.ttft_p99_s, "TTFT"), (replay.tpot_p99_s, "TPOT"))
+    )
+    yield (
+        f"Replayed, {replay.requests:,} Poisson arrivals of a day on {replay.replicas} replicas that spill above "
+        f"{replay.above_requests_per_replica} requests each: {replay.spilled_requests_frac:.2%} spilled, "
+        f"{usd_text(replay.statement.usd_per_month)} a month; p99 {waits} for the rest, the API's being unknown."
     )
 
 

@@ -23,6 +23,8 @@ def days_table(results: Mapping[str, Sequence[FleetResult]]) -> Table:
         right("Within the requirement"),
         right("Instances, mean"),
         right("Cold starts"),
+        right("Instances lost"),
+        right("Requests recomputed"),
         right("To the API"),
     )
     rows = tuple(Row(cells=_cells(traffic, each)) for traffic, ways in results.items() for each in ways)
@@ -39,6 +41,8 @@ def _cells(traffic: str, result: FleetResult) -> tuple[str, ...]:
         UNKNOWN if isnan(result.within_slo_frac) else f"{result.within_slo_frac:.2%}",
         f"{result.mean_instances:.2f}",
         f"{result.cold_starts:,}",
+        f"{result.interruptions:,}",
+        f"{result.interrupted_requests:,}",
         f"{result.spilled_requests_frac:.2%}",
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from breakeven.catalog.offers import PurchasePrice
 from breakeven.options.statement import CostStatement
 from breakeven.plan.commitments import Alternative, CommitmentPlan
 from breakeven.plan.fleet_advice import ApiAdvice, FleetAdvice, SpotAdvice
+from breakeven.plan.hybrid_replay import HybridReplay
 from breakeven.plan.mix import MixPlan
 from breakeven.render.money import decimal_text
 from breakeven.render.plan_json import assumption_body, line_body, workload_body
@@ -97,7 +99,26 @@ def _api_body(api: ApiAdvice) -> dict[str, Any]:
         "spilled_requests_frac": api.spill.spilled_requests_frac,
         "spilling_intervals_frac": api.spill.spilling_intervals_frac,
         "alternatives": _alternatives_body(api.spill.alternatives),
+        "replay": None if api.replay is None else _replay_body(api.replay),
     }
+
+
+def _replay_body(replay: HybridReplay) -> dict[str, Any]:
+    return {
+        **_statement_body(replay.statement),
+        "requests": replay.requests,
+        "replicas": replay.replicas,
+        "above_requests_per_replica": replay.above_requests_per_replica,
+        "spilled_requests_frac": replay.spilled_requests_frac,
+        "ttft_p99_s": _known(replay.ttft_p99_s),
+        "tpot_p99_s": _known(replay.tpot_p99_s),
+        "within_slo_frac": _known(replay.within_slo_frac),
+    }
+
+
+def _known(value: float) -> float | None:
+    """A figure, or None where no request was served on own instances."""
+    return value if isfinite(value) else None
 
 
 def _mix_body(plan: MixPlan) -> dict[str, Any]:

@@ -77,12 +77,18 @@ def simulation_csv(report: FleetReport) -> str:
 def _headline(report: FleetReport) -> tuple[str, ...]:
     result, slo = report.result, report.file.fleet.slo
     served = f"{result.served_requests:,} of {result.requests:,} requests served in {hours_text(result.span_s / 3_600)}"
+    sent = f" {percent(result.spilled_frac)} sent to the API." if report.file.fleet.spill is not None else ""
     required = f"TTFT {slo.ttft_s:g} s and TPOT {slo.tpot_s * 1e3:g} ms at p{slo.percentile:g}"
     met = "met" if is_met(report) else "not met"
     return (
-        f"{served} by {fleet_text(report)}.",
-        f"{required}: {met}; {percent(result.within_slo_frac)} of the requests are within both.",
+        f"{served} by {fleet_text(report)}.{sent}",
+        f"{required}: {met}; {percent(result.within_slo_frac)} of the requests are within both{_of_which(result)}.",
     )
+
+
+def _of_which(result: SimulationResult) -> str:
+    """What the share is of, where it is not of all requests."""
+    return ", those sent to the API left out" if result.spilled_requests and not result.spilled_is_timed else ""
 
 
 def is_met(report: FleetReport) -> bool:
@@ -127,16 +133,41 @@ def _use_points(report: FleetReport) -> tuple[str, ...]:
         f"Paid for {hours_text(result.replica_h)} of replicas: {used}. One running sequence makes a replica busy.",
         f"{result.input_tokens:,} input and {result.output_tokens:,} output tokens in {result.steps:,} steps.",
         *_preemption_points(result),
+        *([f"{result.recomputed_tokens:,} tokens were prefilled again."] if result.recomputed_tokens else []),
     ]
-    if report.file.fleet.autoscaling is not None:
+    if report.file.fleet.autoscaling is not None or report.file.spot is not None:
         points.append(f"{result.cold_starts:,} cold starts.")
-    if report.usd is None or report.price is None:
+    if report.file.spot is not None:
+        points.append(
+            f"{result.interruptions:,} replicas interrupted; {result.interrupted_requests:,} requests computed again."
+        )
+    points += _spill_points(report)
+    if report.price is None:
         return (*points, 'Dollars: unknown; write [cost] usd_per_replica_h or offer = "provider/instance@region".')
+    if report.usd is None:
+        return (*points, "Dollars: unknown; write model in [spill], which has a price for what is sent there.")
     month, each = report.usd_per_month, report.usd_per_1k_requests
-    parts = [f"{usd_text(report.usd)} at {usd_text(report.price.usd_per_replica_h, 4)} a replica hour"]
+    hourly = f"{usd_text(report.price.usd_per_replica_h, 4)} a replica hour"
+    parts = [f"{usd_text(report.usd)} at {hourly}{', API included' if report.result.spilled_requests else ''}"]
     parts += [] if month is None else [f"{usd_text(month)} a month of 730 hours"]
     parts += [] if each is None else [f"{usd_text(each, 4)} per 1,000 requests"]
     return (*points, f"{'; '.join(parts)} ({report.price.basis}: {report.price.source}).")
+
+
+def _spill_points(report: FleetReport) -> tuple[str, ...]:
+    """What went to the API, and what it charges."""
+    spill, result = report.file.fleet.spill, report.result
+    if spill is None:
+        return ()
+    tokens = f"{result.spilled_input_tokens.sum():,} input and {result.spilled_output_tokens.sum():,} output tokens"
+    sent = (
+        f"{result.spilled_requests:,} requests ({tokens}) found no replica ready, or more than "
+        f"{spill.above_requests_per_replica:,} requests on it, and went to the API"
+    )
+    usd = report.alternatives[0].spilled_usd
+    if report.api is None or usd is None:
+        return (f"{sent}.",)
+    return (f"{sent}, {report.api.label}: {usd_text(usd)} (quoted: {report.api.source}).",)
 
 
 def _preemption_points(result: SimulationResult) -> tuple[str, ...]:
@@ -144,8 +175,7 @@ def _preemption_points(result: SimulationResult) -> tuple[str, ...]:
     if not result.preemptions:
         return ()
     often = "once" if result.preemptions == 1 else f"{result.preemptions:,} times"
-    again = f"{result.recomputed_tokens:,} tokens were prefilled again"
-    return (f"The cache was full: {often} a running request lost its place, and {again}.",)
+    return (f"The cache was full: {often} a running request lost its place.",)
 
 
 def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:
@@ -159,6 +189,8 @@ def _alternative_sections(report: FleetReport) -> tuple[Section, ...]:
         right("TPOT p99"),
         right("Within both"),
         right("Cold starts"),
+        right("Interrupted"),
+        right("To the API"),
     )
     rows = tuple(_alternative_row(each, marked=place == 0) for place, each in enumerate(report.alternatives))
     return (
@@ -179,6 +211,8 @@ def _alternative_row(each: Alternative, *, marked: bool) -> Row:
         latency_text(result.tpot.p99_s),
         percent(result.within_slo_frac),
         f"{result.cold_starts:,}",
+        f"{result.interruptions:,}",
+        percent(result.spilled_frac),
     )
     return Row(cells=cells, marked=marked)
 

@@ -32,6 +32,7 @@ def simulation_body(report: FleetReport) -> dict[str, Any]:
             "percentile": file.fleet.slo.percentile,
         },
         **_result_body(result),
+        "spill": _spill_body(report),
         "tokens": {
             "input": result.input_tokens,
             "output": result.output_tokens,
@@ -59,6 +60,7 @@ def _result_body(result: SimulationResult) -> dict[str, Any]:
             "received": result.requests,
             "served": result.served_requests,
             "refused": result.refused_requests,
+            "spilled": result.spilled_requests,
         },
         "latency": {
             "ttft": _percentiles_body(result.ttft),
@@ -77,6 +79,7 @@ def _result_body(result: SimulationResult) -> dict[str, Any]:
             "most_requests": result.most_waiting_requests,
         },
         "cold_starts": result.cold_starts,
+        "interruptions": {"replicas": result.interruptions, "requests": result.interrupted_requests},
     }
 
 
@@ -90,6 +93,24 @@ def _replicas_body(fleet: Fleet) -> dict[str, Any]:
 
 def _percentiles_body(told: Percentiles) -> dict[str, float | None]:
     return {name: _number(getattr(told, name)) for name in ("p50_s", "p90_s", "p95_s", "p99_s")}
+
+
+def _spill_body(report: FleetReport) -> dict[str, Any] | None:
+    """What went to the API; None where the fleet spills nothing whatever happens."""
+    spill, result = report.file.fleet.spill, report.result
+    if spill is None:
+        return None
+    usd = report.alternatives[0].spilled_usd
+    return {
+        "above_requests_per_replica": spill.above_requests_per_replica,
+        "model": None if report.api is None else report.api.label,
+        "requests_frac": _number(result.spilled_frac),
+        "input_tokens": int(result.spilled_input_tokens.sum()),
+        "output_tokens": int(result.spilled_output_tokens.sum()),
+        "is_timed": result.spilled_is_timed,
+        "usd": None if usd is None else decimal_text(usd),
+        "source": None if report.api is None else f"{report.api.source}, checked {report.api.checked_on}",
+    }
 
 
 def _cost_body(report: FleetReport) -> dict[str, Any] | None:
@@ -108,7 +129,7 @@ def _cost_body(report: FleetReport) -> dict[str, Any] | None:
 
 def _alternative_body(each: Alternative) -> dict[str, Any]:
     body = _result_body(each.result)
-    kept = ("latency", "within_slo_frac", "utilization_frac", "replica_h", "cold_starts")
+    kept = ("requests", "latency", "within_slo_frac", "utilization_frac", "replica_h", "cold_starts", "interruptions")
     return {
         "label": each.label,
         "usd": None if each.usd is None else decimal_text(each.usd),

@@ -11,7 +11,16 @@ from typing import Any, Final, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-KERNELS: Final = ("compiled.py", "replay.py", "replay_cache.py", "replay_ends.py", "replay_state.py", "replay_fleet.py")
+KERNELS: Final = (
+    "compiled.py",
+    "replay.py",
+    "replay_cache.py",
+    "replay_ends.py",
+    "replay_state.py",
+    "replay_scaling.py",
+    "replay_losses.py",
+    "replay_fleet.py",
+)
 """Files that the machine code is made from: a change in one makes all of it stale."""
 
 INSTALL_HINT: Final = "pip install 'breakeven[simulate]'"

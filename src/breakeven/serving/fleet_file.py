@@ -1,4 +1,4 @@
-"""The fleet file: TOML with [fleet], and where wanted [requirements], [autoscaling], [cold_start], [cost]; strict."""
+"""The fleet file: TOML with [fleet], and where wanted [requirements], [autoscaling] and more of `_READERS`; strict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from breakeven.serving.capacity import MAX_RUNNING
 from breakeven.serving.cold_start import ColdStart
 from breakeven.serving.corrections import Corrections, Deployment
 from breakeven.serving.engine import Admission, EngineCoefficients, engine_coefficients
-from breakeven.serving.fleet import Dispatch, Fleet
+from breakeven.serving.fleet import ApiLatency, Dispatch, Fleet, Spill
+from breakeven.serving.interruptions import Interruptions, SpotTerms
 from breakeven.serving.roofline import CHUNK_TOKENS
 from breakeven.workload.stated_values import exact, real, truth, whole
 from breakeven.workload.workload import Slo
@@ -37,7 +38,8 @@ Reader = Callable[[object], Any]
 class FleetFile:
     """What a fleet file states: a deployment, a fleet of it, and what a replica costs (None where not stated).
 
-    ``offer`` is ``provider/instance@region`` of the catalogue, ``purchase`` how it is bought.
+    ``offer`` is ``provider/instance@region`` of the catalogue, ``purchase`` how it is bought. ``spill_model`` is the
+    hosted model that takes what is spilled, empty where none is named; ``spot`` says that replicas are interrupted.
     """
 
     name: str
@@ -52,6 +54,8 @@ class FleetFile:
     usd_per_replica_h: Decimal | None
     offer: str
     purchase: PurchaseOption
+    spill_model: str = ""
+    spot: SpotTerms | None = None
     admission: Admission = "blocks"
 
     @property
@@ -87,7 +91,7 @@ class FleetFile:
 
     def with_replicas(self, replicas: int) -> FleetFile:
         """The same deployment as a fixed fleet."""
-        return replace(self, fleet=replace(self.fleet, replicas=replicas, autoscaling=None))
+        return replace(self, fleet=self.fleet.fixed_at(replicas))
 
 
 def read_fleet(path: Path) -> FleetFile:
@@ -115,7 +119,7 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
             raise InputError(f"{where}: [fleet] has no {key}", cause=_EXAMPLE, hint=f"write {key} = {example}")
     if {"usd_per_replica_h", "offer"} <= cost.keys():
         raise InputError(f"{where}: [cost] has both usd_per_replica_h and offer", hint="leave one of them out")
-    model = open_model(stated["model"])
+    model, fleet = open_model(stated["model"]), _fleet(read, tables, where)
     chosen = precision(stated["precision"], SERVER) if "precision" in stated else native_precision(model)
     return FleetFile(
         name=stated.get("name", Path(where).stem),
@@ -126,33 +130,70 @@ def fleet_of(tables: Mapping[str, Any], *, where: str) -> FleetFile:
         chunk_tokens=stated.get("prefill_chunk_tokens", CHUNK_TOKENS),
         max_running=stated.get("max_running", int(MAX_RUNNING)),
         prefix_caching=stated.get("prefix_caching", False),
-        fleet=_fleet(read, "autoscaling" in tables, where),
+        fleet=fleet,
         usd_per_replica_h=cost.get("usd_per_replica_h"),
         offer=cost.get("offer", ""),
         purchase=cost.get("purchase", "on_demand"),
+        spill_model=read["spill"].get("model", ""),
+        spot=_spot(read["spot"], fleet, where) if "spot" in tables else None,
         admission=stated.get("admission", "blocks"),
     )
 
 
-def _fleet(read: Mapping[str, dict[str, Any]], scales: bool, where: str) -> Fleet:
+def _fleet(read: Mapping[str, dict[str, Any]], tables: Mapping[str, Any], where: str) -> Fleet:
     stated = read["fleet"]
     slo = Slo(**{"percentile": 99.0, **read["requirements"]})
     given = {key: stated[key] for key in ("replicas", "dispatch") if key in stated}
-    if not scales:
-        if read["cold_start"]:
+    spill = _spill(read, where)
+    if "autoscaling" not in tables:
+        if read["cold_start"] and "spot" not in tables:
             raise InputError(
-                f"{where}: [cold_start] without [autoscaling]",
-                cause="a fixed fleet never starts a replica",
+                f"{where}: [cold_start] without [autoscaling] or [spot]",
+                cause="a fixed fleet that loses no replica never starts one",
                 hint='add [autoscaling] with policy = "queue" and max_replicas, or leave [cold_start] out',
             )
-        return Fleet(**given, slo=slo)
+        return Fleet(
+            **given, slo=slo, spill=spill, interruptions=Interruptions(cold_start=ColdStart(**read["cold_start"]))
+        )
     if "replicas" in stated:
         raise InputError(
             f"{where}: [fleet] replicas beside [autoscaling]",
             cause="the policy says how many replicas there are",
             hint="write min_replicas and max_replicas in [autoscaling]",
         )
-    return Fleet(**given, slo=slo, autoscaling=_autoscaling(read, where))
+    return Fleet(**given, slo=slo, spill=spill, autoscaling=_autoscaling(read, where))
+
+
+def _spill(read: Mapping[str, dict[str, Any]], where: str) -> Spill | None:
+    above, api = read["fleet"].get("spill_above_requests_per_replica"), read["spill"]
+    if above is None:
+        if api:
+            raise InputError(
+                f"{where}: [spill] without spill_above_requests_per_replica",
+                cause="it says when a replica has too much to take another request",
+                hint="write spill_above_requests_per_replica = 32 in [fleet]",
+            )
+        return None
+    if ("ttft_s" in api) != ("tpot_s" in api):
+        raise InputError(f"{where}: [spill] needs both ttft_s and tpot_s, or neither", hint="state the other one too")
+    latency = ApiLatency(ttft_s=api["ttft_s"], tpot_s=api["tpot_s"]) if "ttft_s" in api else None
+    return Spill(above_requests_per_replica=above, latency=latency)
+
+
+def _spot(stated: Mapping[str, Any], fleet: Fleet, where: str) -> SpotTerms:
+    if "zones" not in stated:
+        raise InputError(
+            f"{where}: [spot] has no zones",
+            cause="interruptions are drawn from the spells of observed zones",
+            hint='write zones = ["us-west-2a", "us-west-2b", "us-west-2c"]',
+        )
+    terms = SpotTerms(**stated)
+    if terms.kept_replicas > fleet.least_replicas:
+        raise InputError(
+            f"{where}: [spot] keeps {terms.kept_replicas} replicas of {fleet.least_replicas} that are always there",
+            hint="write kept_replicas = 0, or a higher min_replicas in [autoscaling]",
+        )
+    return terms
 
 
 def _autoscaling(read: Mapping[str, dict[str, Any]], where: str) -> Autoscaling:
@@ -199,6 +240,12 @@ def _hourly(stated: object) -> tuple[int, ...]:
     return tuple(whole(0, MOST_REPLICAS)(each) for each in stated)
 
 
+def _texts(stated: object) -> tuple[str, ...]:
+    if not isinstance(stated, list) or not stated:
+        raise ValueError("a list of texts")
+    return tuple(map(_text, stated))
+
+
 _SECONDS: Final = real("0", "86400")
 _ABOVE_ZERO_S: Final = real("0", "86400", open_low=True)
 _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
@@ -213,6 +260,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "max_running": whole(1, int(MAX_RUNNING)),
         "prefill_chunk_tokens": whole(1, 1_000_000),
         "prefix_caching": truth,
+        "spill_above_requests_per_replica": whole(0, 1_000_000),
         "admission": _one_of(get_args(Admission)),
     },
     "requirements": {
@@ -241,6 +289,17 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "usd_per_replica_h": exact("0", "100000"),
         "offer": _text,
         "purchase": _one_of(get_args(PurchaseOption)),
+    },
+    "spill": {
+        "model": _text,
+        "ttft_s": _ABOVE_ZERO_S,
+        "tpot_s": _ABOVE_ZERO_S,
+    },
+    "spot": {
+        "zones": _texts,
+        "kept_replicas": whole(0, MOST_REPLICAS),
+        "notice_s": real("0", "3600"),
+        "seed": whole(0, 1_000_000),
     },
 }
 

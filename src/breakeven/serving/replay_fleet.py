@@ -6,16 +6,13 @@ replicas that it looks at are brought up to its time.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
-
 from breakeven.serving.compiled import compiled
-from breakeven.serving.replay import advance, append, make_room, spread
+from breakeven.serving.replay import advance, append, bucket, make_room
+from breakeven.serving.replay_cache import prepend
+from breakeven.serving.replay_losses import next_loss, take_losses
+from breakeven.serving.replay_scaling import check, count_status, start_replicas, stop
 from breakeven.serving.replay_state import (
     BINS,
-    BY_KV,
-    BY_QUEUE,
-    CARRY,
-    DRAINING,
     FIXED,
     LEAST_OUTSTANDING,
     NEVER,
@@ -23,29 +20,12 @@ from breakeven.serving.replay_state import (
     OFF,
     READY,
     STARTING,
-    TICKS_PER_S,
-    Ints,
-    Slots,
+    Columns,
+    Fleet,
     State,
 )
 
-HOUR: Final = 3_600 * TICKS_PER_S
-
-
-class Columns(NamedTuple):
-    """Requests in order of arrival: ticks and tokens, int64 columns of equal length."""
-
-    arrival: Ints
-    input: Ints
-    output: Ints
-
-
-class Fleet(NamedTuple):
-    """The records of a replay: all replicas there may be, the requests in the system, kept latencies (2, n)."""
-
-    replicas: Any
-    slots: Slots
-    kept: Ints
+__all__ = ["Columns", "Fleet", "finish", "receive", "start"]
 
 
 @compiled
@@ -55,6 +35,7 @@ def start(state: State, fleet: Fleet) -> None:
         fleet.replicas[place].status = READY
     state.next_check = NEVER if state.policy == FIXED else 0
     state.next_ready = NEVER
+    state.next_loss = next_loss(state, fleet)
 
 
 @compiled
@@ -65,6 +46,11 @@ def receive(columns: Columns, begin: int, state: State, fleet: Fleet) -> int:
             return row
         tick = columns.arrival[row]
         pass_events(tick, state, fleet)
+        place = chosen_place(tick, state, fleet)
+        if is_spilled(place, row, columns, state, fleet):
+            spill(place, row, columns, state, fleet)
+            note_arrival(tick, state)
+            continue
         slot = state.free
         request = fleet.slots[slot]
         state.free = request.next
@@ -78,9 +64,50 @@ def receive(columns: Columns, begin: int, state: State, fleet: Fleet) -> int:
         state.waiting += 1
         state.kv_needed += request.input + request.output
         state.last_event = max(state.last_event, tick)
-        dispatch(slot, tick, state, fleet)
+        give(slot, place, tick, state, fleet)
         note_arrival(tick, state)
     return len(columns.arrival)
+
+
+@compiled
+def is_spilled(place: int, row: int, columns: Columns, state: State, fleet: Fleet) -> bool:
+    """Whether a request goes to the API: no replica is ready, or none could hold it, or the next one has too much."""
+    if state.spill_above == NEVER:
+        return False
+    if place == NONE or columns.input[row] + columns.output[row] > state.longest:
+        return True
+    replica = fleet.replicas[place]
+    advance(replica, columns.arrival[row], state, fleet.slots, fleet.kept)
+    return bool(replica.outstanding > state.spill_above)
+
+
+@compiled
+def spill(place: int, row: int, columns: Columns, state: State, fleet: Fleet) -> None:
+    """Send a request to the API. One that found no replica ready still calls for one, as if it had waited."""
+    columns.spilled[row] = 1
+    tick, output = columns.arrival[row], columns.output[row]
+    number = state.received
+    state.received += 1
+    state.spilled += 1
+    state.last_event = max(state.last_event, tick)
+    if place == NONE and count_status(STARTING, fleet) == 0:
+        start_replicas(1, tick, state, fleet)
+    if state.api_ttft == NONE:
+        return
+    decoded = state.api_tpot * (output - 1)
+    e2e = state.api_ttft + int(decoded + 0.5)
+    state.last_event = max(state.last_event, tick + e2e)
+    state.ttft[bucket(float(state.api_ttft))] += 1
+    state.e2e[bucket(float(e2e))] += 1
+    tpot = 0.0
+    if output > 1:
+        tpot = state.api_tpot
+        state.tpot[bucket(tpot)] += 1
+    if state.api_ttft <= state.slo_ttft and tpot <= state.slo_tpot:
+        state.within_slo += 1
+    if number < fleet.kept.shape[1]:
+        fleet.kept[0, number] = state.api_ttft
+        fleet.kept[1, number] = e2e
 
 
 @compiled
@@ -97,7 +124,12 @@ def note_arrival(tick: int, state: State) -> None:
 @compiled
 def dispatch(slot: int, tick: int, state: State, fleet: Fleet) -> None:
     """Give a request to a ready replica, or keep it back until there is one."""
-    place = chosen_place(tick, state, fleet)
+    give(slot, chosen_place(tick, state, fleet), tick, state, fleet)
+
+
+@compiled
+def give(slot: int, place: int, tick: int, state: State, fleet: Fleet) -> None:
+    """Put a request into the queue of the replica in a place; with none, keep it back, and have one come."""
     if place == NONE:
         append(slot, state.backlog, fleet.slots)
         if count_status(STARTING, fleet) == 0:
@@ -136,16 +168,51 @@ def chosen_place(tick: int, state: State, fleet: Fleet) -> int:
 
 @compiled
 def pass_events(until: int, state: State, fleet: Fleet) -> None:
-    """Everything that happens up to ``until`` beside arrivals: replicas become ready, the policy is checked."""
+    """What happens up to ``until`` beside arrivals: replicas become ready or are lost, the policy is checked."""
     while True:
-        tick = min(state.next_check, state.next_ready)
+        tick = next_event(state)
         if tick > until:
             return
         if state.next_ready <= tick:
             make_ready(tick, state, fleet)
+        if state.next_loss <= tick:
+            pass_losses(tick, state, fleet)
         if state.next_check <= tick:
             check(tick, state, fleet)
             state.next_check += state.interval
+
+
+@compiled
+def next_event(state: State) -> int:
+    """The tick of the next event that is not an arrival."""
+    return min(state.next_check, state.next_ready, state.next_loss)
+
+
+@compiled
+def pass_losses(tick: int, state: State, fleet: Fleet) -> None:
+    """Replicas are lost, a policy looks at what is left, and their requests go to the head of other queues.
+
+    They are given out from the last to the first, so that each queue keeps their order.
+    """
+    until = take_losses(tick, state, fleet)
+    if state.policy != FIXED:
+        check(tick, state, fleet)
+    slot = state.lost.head
+    state.lost.head = NONE
+    while slot != NONE:
+        following = fleet.slots[slot].next
+        place = chosen_place(until, state, fleet)
+        if place == NONE:
+            prepend(slot, state.backlog, fleet.slots)
+            if count_status(STARTING, fleet) == 0:
+                start_replicas(1, tick, state, fleet)
+        else:
+            replica = fleet.replicas[place]
+            advance(replica, until, state, fleet.slots, fleet.kept)
+            replica.now = max(replica.now, until)
+            replica.outstanding += 1
+            prepend(slot, replica.waiting, fleet.slots)
+        slot = following
 
 
 @compiled
@@ -169,118 +236,24 @@ def make_ready(tick: int, state: State, fleet: Fleet) -> None:
 
 
 @compiled
-def check(tick: int, state: State, fleet: Fleet) -> None:
-    """Look at the load and start or drain replicas; fewer only after ``cooldown`` in which no more were wanted."""
-    for place in range(len(fleet.replicas)):
-        replica = fleet.replicas[place]
-        if replica.status >= READY:
-            advance(replica, tick, state, fleet.slots, fleet.kept)
-            if replica.status == DRAINING and replica.outstanding == 0:
-                stop(place, tick, state, fleet)
-    wanted = min(max(wanted_replicas(tick, state), state.least), len(fleet.replicas))
-    held = count_status(STARTING, fleet) + count_status(READY, fleet)
-    if wanted >= held:
-        start_replicas(wanted - held, tick, state, fleet)
-        state.enough_since = tick
-        state.most_wanted = 0
-        return
-    state.most_wanted = max(state.most_wanted, wanted)
-    if tick - state.enough_since >= state.cooldown:
-        drain_replicas(held - state.most_wanted, tick, state, fleet)
-        state.enough_since = tick
-        state.most_wanted = 0
-
-
-@compiled
-def wanted_replicas(tick: int, state: State) -> int:
-    """Replicas for the load as it is, before the limits."""
-    if state.policy == BY_QUEUE:
-        return ceiling(state.in_system / state.target)
-    if state.policy == BY_KV:
-        return ceiling(state.kv_needed / (state.target * state.kv_tokens))
-    now = tick + state.clock_start
-    later = now + state.cold_start
-    wanted: int = max(state.hourly[(now // HOUR) % 24], state.hourly[(later // HOUR) % 24])
-    return wanted
-
-
-@compiled
-def ceiling(ratio: float) -> int:
-    """The least whole number that is not below ``ratio``."""
-    whole = int(ratio)
-    return whole if whole == ratio else whole + 1
-
-
-@compiled
-def count_status(status: int, fleet: Fleet) -> int:
-    """Replicas in a state."""
-    count = 0
-    for place in range(len(fleet.replicas)):
-        if fleet.replicas[place].status == status:
-            count += 1
-    return count
-
-
-@compiled
-def start_replicas(count: int, tick: int, state: State, fleet: Fleet) -> None:
-    """Get ``count`` replicas more: draining ones back at once, then new ones after a cold start."""
-    for place in range(len(fleet.replicas)):
-        if count > 0 and fleet.replicas[place].status == DRAINING:
-            fleet.replicas[place].status = READY
-            count -= 1
-    for place in range(len(fleet.replicas)):
-        replica = fleet.replicas[place]
-        if count > 0 and replica.status == OFF:
-            replica.status = STARTING
-            replica.ready_at = tick + state.cold_start
-            replica.billed_from = tick + state.unbilled
-            state.next_ready = min(state.next_ready, replica.ready_at)
-            state.cold_starts += 1
-            count -= 1
-
-
-@compiled
-def drain_replicas(count: int, tick: int, state: State, fleet: Fleet) -> None:
-    """Let ``count`` ready replicas go, those with the fewest requests first; an idle one stops now."""
-    for _ in range(count):
-        best = NONE
-        fewest = NEVER
-        for place in range(len(fleet.replicas)):
-            replica = fleet.replicas[place]
-            if replica.status == READY and replica.outstanding < fewest:
-                best, fewest = place, replica.outstanding
-        if best == NONE:
-            return
-        fleet.replicas[best].status = DRAINING
-        if fewest == 0:
-            stop(best, tick, state, fleet)
-
-
-@compiled
-def stop(place: int, tick: int, state: State, fleet: Fleet) -> None:
-    """Switch a replica off once its step is done, and count the time it was paid for."""
-    replica = fleet.replicas[place]
-    replica.status = OFF
-    until = max(tick, replica.now)
-    state.last_event = max(state.last_event, until)
-    paid = max(until - replica.billed_from, 0)
-    spread(state.billed_bins, replica.billed_from, paid, state)
-    state.billed += paid
-    while state.billed >= CARRY:
-        state.billed -= CARRY
-        state.billed_carries += 1
-
-
-@compiled
 def finish(state: State, fleet: Fleet) -> None:
-    """Serve what is left, then stop every replica at the last event."""
-    tick = min(state.next_check, state.next_ready)
+    """Serve what is left, then stop every replica at the last event. What is lost after the last answer is not lost."""
+    tick = next_event(state)
     while state.in_system > 0 and tick < NEVER:
-        pass_events(tick, state, fleet)
-        tick = min(state.next_check, state.next_ready)
-    for place in range(len(fleet.replicas)):
-        if fleet.replicas[place].status >= READY:
-            advance(fleet.replicas[place], NEVER, state, fleet.slots, fleet.kept)
+        if state.next_loss == tick:
+            advance_all(tick, state, fleet)
+        if state.in_system > 0:
+            pass_events(tick, state, fleet)
+        tick = next_event(state)
+    advance_all(NEVER, state, fleet)
     for place in range(len(fleet.replicas)):
         if fleet.replicas[place].status != OFF:
             stop(place, state.last_event, state, fleet)
+
+
+@compiled
+def advance_all(until: int, state: State, fleet: Fleet) -> None:
+    """Bring every replica that serves up to a tick."""
+    for place in range(len(fleet.replicas)):
+        if fleet.replicas[place].status >= READY:
+            advance(fleet.replicas[place], until, state, fleet.slots, fleet.kept)

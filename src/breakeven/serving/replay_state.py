@@ -8,7 +8,7 @@ themselves are rows of NumPy arrays, each class's ``dtype``.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ CARRY: Final = 1 << 60
 NONE: Final = -1
 """No request, no replica."""
 
-OFF, STARTING, READY, DRAINING = 0, 1, 2, 3
-"""States of a replica; a draining one finishes its requests and gets no more."""
+OFF, STARTING, READY, DRAINING, LEAVING = 0, 1, 2, 3, 4
+"""States of a replica; a draining one finishes its requests and gets no more, nor does one that is about to be lost."""
 
 ROUND_ROBIN, LEAST_OUTSTANDING = 0, 1
 FIXED, BY_QUEUE, BY_KV, BY_SCHEDULE = 0, 1, 2, 3
@@ -133,9 +133,15 @@ class State(Protocol):
     hourly: Ints
     slo_ttft: int
     slo_tpot: float
+    spill_above: int
+    longest: int
+    api_ttft: int
+    api_tpot: float
+    kept_replicas: int
     # Totals.
     received: int
     served: int
+    spilled: int
     within_slo: int
     steps: int
     prefilled_tokens: int
@@ -153,11 +159,16 @@ class State(Protocol):
     in_system: int
     kv_needed: int
     cold_starts: int
+    interruptions: int
+    interrupted_requests: int
     last_event: int
     # What the fleet remembers.
     free: int
     turn: int
     backlog: Queue
+    lost: Queue
+    loss_row: int
+    next_loss: int
     next_check: int
     next_ready: int
     enough_since: int
@@ -171,6 +182,30 @@ class State(Protocol):
     billed_bins: Ints
     arrival_bins: Ints
     waiting_bins: Ints
+
+
+class Columns(NamedTuple):
+    """Requests in order of arrival: ticks and tokens, int64 columns of equal length.
+
+    The replay writes 1 into ``spilled`` for each that it sends to the API.
+    """
+
+    arrival: Ints
+    input: Ints
+    output: Ints
+    spilled: Ints
+
+
+class Fleet(NamedTuple):
+    """The records of a replay: all replicas there may be, the requests in the system, kept latencies (2, n).
+
+    ``losses`` has ticks ascending, replicas, and 1 for a notice or 0 for a loss, shape (3, m).
+    """
+
+    replicas: Any
+    slots: Slots
+    kept: Ints
+    losses: Ints
 
 
 _LENGTHS: Final = {

@@ -12,7 +12,7 @@ from breakeven.errors import InputError
 from breakeven.serving.compiled import is_compiled
 from breakeven.serving.engine import EngineCoefficients
 from breakeven.serving.fleet import Fleet
-from breakeven.serving.replay_setup import new_state
+from breakeven.serving.replay_setup import loss_columns, new_state
 from breakeven.serving.replay_state import (
     MOST_SPAN_S,
     TICKS_PER_S,
@@ -60,7 +60,10 @@ def simulate(
 
 
 class Simulation:
-    """A replay in progress. Its memory grows with the requests that are in the system at once, not with the trace."""
+    """A replay in progress.
+
+    Its memory grows with the requests that are in the system at once, and with those spilled, not with the trace.
+    """
 
     def __init__(
         self,
@@ -74,14 +77,17 @@ class Simulation:
         """Start with an empty fleet; ``skips = False`` takes every step by itself, which changes nothing but speed."""
         self._loop: Any = import_module("breakeven.serving.replay_fleet")  # late: numba takes half a second
         self._engine = engine
+        self._spills = fleet.spill is not None
         self._state: Any = new_state(engine, fleet, starts_at_clock_s, skips=skips)
         self._fleet = self._loop.Fleet(
             replicas=records(Replica, fleet.most_replicas),
             slots=free_requests(FIRST_SLOTS),
             kept=kept_columns(kept_requests),
+            losses=loss_columns(fleet),
         )
         self._last_s = 0.0
         self._refused = 0
+        self._spilled: list[Ints] = []
         self._loop.start(self._state, self._fleet)
 
     def feed(self, arrivals_s: Floats, input_tokens: Ints, output_tokens: Ints) -> None:
@@ -92,14 +98,18 @@ class Simulation:
         """
         self._check_order(arrivals_s)
         inputs, outputs = np.maximum(input_tokens, 1), np.maximum(output_tokens, 1)
-        fits = inputs + outputs <= self._engine.longest_request_tokens
+        fits = (inputs + outputs <= self._engine.longest_request_tokens) | self._spills
         self._refused += int(len(fits) - fits.sum())
-        columns = self._loop.Columns(*map(_column, (_tick_column(arrivals_s[fits]), inputs[fits], outputs[fits])))
+        told = (_tick_column(arrivals_s[fits]), inputs[fits], outputs[fits], np.zeros(int(fits.sum())))
+        columns = self._loop.Columns(*map(_column, told))
         row = 0
         while (row := self._loop.receive(columns, row, self._state, self._fleet)) < len(columns.arrival):
             taken = self._fleet.slots
             self._fleet = self._fleet._replace(slots=free_requests(len(taken), taken))
             self._state.free = len(taken)
+        if self._spills:
+            sent = np.asarray(columns.spilled, dtype=np.bool_)
+            self._spilled.append(np.stack([input_tokens[sent], output_tokens[sent]]).astype(np.int64))
 
     def finish(self) -> SimulationResult:
         """Serve what is still there; no more may be fed after it.
@@ -114,7 +124,8 @@ class Simulation:
                 cause=f"{self._state.in_system:,} requests are not answered after 194 days",
                 hint="more replicas, or a faster deployment",
             )
-        return result_of(self._state, self._fleet.kept, self._refused)
+        spilled = np.concatenate(self._spilled or [np.zeros((2, 0), dtype=np.int64)], axis=1)
+        return result_of(self._state, self._fleet.kept, self._refused, spilled)
 
     def _check_order(self, arrivals_s: Floats) -> None:
         if len(arrivals_s) == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.serving.compiled import is_compiled
-from breakeven.serving.replay_state import BUCKETS_PER_OCTAVE, CARRY, TICKS_PER_S, Ints
+from breakeven.serving.replay_state import BUCKETS_PER_OCTAVE, CARRY, NONE, TICKS_PER_S, Ints
 
 Floats = NDArray[np.float64]
 
@@ -46,11 +46,15 @@ class Timeline:
 class SimulationResult:
     """A trace, served. ``tpot`` is of requests with two tokens or more, as the mean of each.
 
-    ``refused_requests`` need more cache than a replica has, and count as outside the requirement. ``span_s`` is the
-    time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
-    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed, and
-    ``recomputed_tokens``, inputs and parts of answers, are those prefilled again after ``preemptions``.
-    ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out; empty where not kept.
+    ``refused_requests`` need more cache than a replica has, and count as outside the requirement. Requests sent to an
+    API are in the latencies and in ``within_slo_frac`` only where its latency was stated (``spilled_is_timed``);
+    ``spilled_input_tokens`` and ``spilled_output_tokens`` are theirs, shape (spilled,), in order of arrival. ``span_s``
+    is the time to the last event. ``utilization_frac`` is busy over paid time: a lone sequence makes a replica busy.
+    ``steps`` are engine iterations. ``input_tokens`` and ``output_tokens`` were counted as they were computed,
+    and ``recomputed_tokens``, inputs and parts of answers, are those prefilled again: after ``preemptions``, and after
+    ``interruptions``, which are replicas that were taken away while they computed ``interrupted_requests``.
+    ``ttft_s`` and ``e2e_s`` are per request in order of arrival, refused ones left out and spilled ones NaN if not
+    timed; empty where not kept.
     """
 
     requests: int
@@ -73,10 +77,25 @@ class SimulationResult:
     preemptions: int
     recomputed_tokens: int
     cold_starts: int
+    interruptions: int
+    interrupted_requests: int
     timeline: Timeline
     compiled: bool
     ttft_s: Floats = field(default_factory=lambda: np.empty(0))
     e2e_s: Floats = field(default_factory=lambda: np.empty(0))
+    spilled_input_tokens: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    spilled_output_tokens: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    spilled_is_timed: bool = False
+
+    @property
+    def spilled_requests(self) -> int:
+        """Requests sent to an API."""
+        return len(self.spilled_input_tokens)
+
+    @property
+    def spilled_frac(self) -> float:
+        """Share of the received requests that was sent to an API; NaN where none was received."""
+        return _ratio(self.spilled_requests, self.requests)
 
     @property
     def idle_h(self) -> float:
@@ -89,8 +108,8 @@ class SimulationResult:
         return self.served_requests / self.span_s if self.span_s > 0 else nan
 
 
-def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
-    """The result of a replay that is finished, from its last state."""
+def result_of(state: Any, kept: Ints, refused: int, spilled: Ints) -> SimulationResult:
+    """The result of a replay that is finished, from its last state; ``spilled`` are tokens, shape (2, spilled)."""
     seconds = 1.0 / TICKS_PER_S
     last = int(state.last_event)
     busy, billed, queued = (
@@ -98,7 +117,8 @@ def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
         for name in ("busy", "billed", "queued")
     )
     requests = int(state.received) + refused
-    columns = kept[:, : int(state.received)] * seconds
+    columns = np.where(kept[:, : int(state.received)] == NONE, nan, kept[:, : int(state.received)] * seconds)
+    timed = int(state.api_ttft) != NONE
     return SimulationResult(
         requests=requests,
         served_requests=int(state.served),
@@ -106,7 +126,7 @@ def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
         ttft=percentiles(state.ttft),
         tpot=percentiles(state.tpot),
         e2e=percentiles(state.e2e),
-        within_slo_frac=_ratio(int(state.within_slo), requests),
+        within_slo_frac=_ratio(int(state.within_slo), requests if timed else requests - int(state.spilled)),
         span_s=last * seconds,
         replica_h=billed * seconds / 3_600,
         busy_h=busy * seconds / 3_600,
@@ -120,10 +140,15 @@ def result_of(state: Any, kept: Ints, refused: int) -> SimulationResult:
         preemptions=int(state.preemptions),
         recomputed_tokens=int(state.recomputed_tokens),
         cold_starts=int(state.cold_starts),
+        interruptions=int(state.interruptions),
+        interrupted_requests=int(state.interrupted_requests),
         timeline=_timeline(state),
         compiled=is_compiled(),
         ttft_s=columns[0],
         e2e_s=columns[1],
+        spilled_input_tokens=spilled[0],
+        spilled_output_tokens=spilled[1],
+        spilled_is_timed=timed,
     )
 
 
