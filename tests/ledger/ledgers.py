@@ -11,6 +11,7 @@ from typing import Any
 from breakeven.catalog.usage import Usage
 from breakeven.ledger import budgets
 from breakeven.ledger.entry import LedgerEntry
+from breakeven.ledger.ledger_file import opened
 from breakeven.policy.budget import Budget
 from breakeven.policy.scope import Scope
 from breakeven.policy.window import parse_window
@@ -67,8 +68,6 @@ def budget(scope: Scope, limit_nano_usd: int, window: str = "total", timezone: s
 
 def stored_budget(path: Path, *given: Budget) -> None:
     """Put budgets into a ledger as a command would."""
-    from breakeven.ledger.ledger_file import opened
-
     with opened(path, create=True) as connection:
         for each in given:
             budgets.set_budget(connection, each)

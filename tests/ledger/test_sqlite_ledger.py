@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from breakeven.errors import Unavailable
+from breakeven.ledger import keys
+from breakeven.ledger.ledger_file import opened
+from breakeven.ledger.ledger_store import Hold
+from breakeven.ledger.sqlite_ledger import SqliteLedger
+from breakeven.policy.budget import Admission
+from breakeven.stores import sqlite
 from ledger.ledgers import (
     AT_NS,
     KEY,
@@ -22,14 +30,6 @@ from ledger.ledgers import (
     stored_budget,
     summed,
 )
-
-from breakeven.errors import Unavailable
-from breakeven.ledger import keys
-from breakeven.ledger.ledger_file import opened
-from breakeven.ledger.ledger_store import Hold
-from breakeven.ledger.sqlite_ledger import SqliteLedger
-from breakeven.policy.budget import Admission
-from breakeven.stores import sqlite
 
 DAY_NS = 86_400_000_000_000
 

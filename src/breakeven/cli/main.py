@@ -94,6 +94,21 @@ DOORS = {
         help="Replay a trace through a fleet: latency, utilization and dollars.",
         heading="Serving",
     ),
+    "key": Door(
+        target="breakeven.cli.key:key",
+        help="Give out, list and revoke the gateway's keys.",
+        heading="Run",
+    ),
+    "budget": Door(
+        target="breakeven.cli.budget:budget",
+        help="Set, list and remove budgets.",
+        heading="Run",
+    ),
+    "ledger": Door(
+        target="breakeven.cli.ledger:ledger",
+        help="Add up, look up, back up and prune what was spent.",
+        heading="Prove",
+    ),
 }
 """Every command, in the order of its heading."""
 

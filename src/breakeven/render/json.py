@@ -20,6 +20,13 @@ SCHEMA_NAMES = (
     "calibrate",
     "interactivity",
     "simulate",
+    "key",
+    "keys",
+    "budgets",
+    "totals",
+    "entries",
+    "backup",
+    "prune",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 

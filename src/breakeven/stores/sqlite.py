@@ -31,7 +31,7 @@ def connect(path: Path, *, create: bool = False, busy_timeout_s: float = BUSY_TI
         Unavailable: it cannot be opened now.
     """
     if not create and not path.exists():
-        raise InputError(f"no ledger at {path}", hint="breakeven key create --ledger FILE ... begins one")
+        raise InputError(f"no ledger at {path}", hint=f"breakeven key create --tenant T --user U --ledger {path}")
     with reported(path):
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
