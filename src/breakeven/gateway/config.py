@@ -70,7 +70,11 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names."""
+    """The ``[gateway]`` table: limits and modes, in the units of their names.
+
+    ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
+    (``http://127.0.0.1:4318/v1/traces``); without one none are made.
+    """
 
     ledger_unavailable: Literal["journal", "deny", "last-known"] = "journal"
     budget_wait_s: float = 30.0
@@ -83,6 +87,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     max_requests_in_work: int = 4_096
     shutdown_s: float = 30.0
     retention_days: int | None = None
+    metrics_public: bool = False
+    otlp_endpoint: str = ""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Final
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
+from breakeven.gateway.admin_access import AdminAccess
 from breakeven.gateway.config import GatewayConfig, GatewaySettings
 from breakeven.gateway.health import Health
 from breakeven.gateway.http_server import HttpServer
@@ -21,6 +22,7 @@ from breakeven.gateway.metrics import Metrics
 from breakeven.gateway.model_calls import ModelCalls
 from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
+from breakeven.gateway.upstream_report import UpstreamReport
 from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
@@ -67,7 +69,7 @@ class Gateway:
         self._upstreams = UpstreamSet()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._stopping = asyncio.Event()
-        self.server = HttpServer(self._router(admin_secret), _limits(settings))
+        self.server = HttpServer(self._router(AdminAccess(admin_secret)), _limits(settings))
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop.
@@ -121,15 +123,16 @@ class Gateway:
         upstreams = self._upstreams.of(configured.config.upstreams)
         return RoutingTable(configured.config, upstreams, configured.prices).routes()
 
-    def _router(self, admin_secret: str) -> Router:
+    def _router(self, access: AdminAccess) -> Router:
         router = Router()
+        upstreams = UpstreamReport(self.pipeline, self._upstreams)
         calls = ModelCalls(self.pipeline)
         for operation, path in PATHS.items():
             router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
         router.add("GET", "/v1/models", calls.models)
         Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)
-        Metrics(self.pipeline, self._ledger).add_to(router)
-        AdminApi(self._ledger, admin_secret, self.reload).add_to(router)
+        Metrics(self.pipeline, self._ledger, upstreams, access, public=self._settings.metrics_public).add_to(router)
+        AdminApi(self._ledger, access, upstreams, self.reload).add_to(router)
         return router
 
 

@@ -35,6 +35,11 @@ class UpstreamSet:
         self._made = made
         return {name: upstream for name, (_, upstream) in made.items()}
 
+    @property
+    def present(self) -> tuple[Upstream, ...]:
+        """The upstreams of the present configuration."""
+        return tuple(upstream for _, upstream in self._made.values())
+
     async def close(self) -> None:
         """Close every connection, also of those that a later configuration left out."""
         for upstream in (*self._retired, *(upstream for _, upstream in self._made.values())):

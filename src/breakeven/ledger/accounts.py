@@ -135,6 +135,14 @@ class Accounts:
         """The newest account of a budget, as it was last used; None where it was not used yet."""
         return self._accounts.get(budget_id)
 
+    def standings(self, at_ns: int) -> tuple[Account, ...]:
+        """The account of every budget at a moment that `moment` gave.
+
+        Raises:
+            Unavailable: a budget is new here and the ledger cannot be read.
+        """
+        return tuple(self._current(each, at_ns) for named in self._budgets.values() for each in named.values())
+
     def reserve(self, hold: AccountedHold) -> None:
         """Set a hold's bound aside in all of its accounts."""
         for account in hold.accounts:

@@ -110,6 +110,38 @@ def listed(connection: sqlite3.Connection, tenant: str | None = None) -> tuple[V
     return tuple(_key(row) for row in connection.execute(query, (tenant, tenant)))
 
 
+def found(connection: sqlite3.Connection, key_id: str) -> VirtualKey:
+    """The key of this id, also where it is expired or revoked.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE key_id = ?", (key_id,)).fetchone()  # noqa: S608
+    if row is None:
+        raise UnknownName(f"no key {key_id!r}", hint="breakeven key list")
+    return _key(row)
+
+
+def change(connection: sqlite3.Connection, key: VirtualKey) -> None:
+    """Store what may change of a key, within the caller's transaction: whose it is and its secret stay."""
+    connection.execute(
+        "UPDATE keys SET name = ?, allowed_models = ?, max_nano_usd_per_request = ?, requests_per_minute = ?,"
+        " tokens_per_minute = ?, parallel_requests = ?, tags = ?, expires_at_ns = ?, changed = ? WHERE key_id = ?",
+        (
+            key.name,
+            json.dumps(sorted(key.allowed_models)),
+            key.max_nano_usd_per_request,
+            key.limits.requests_per_minute,
+            key.limits.tokens_per_minute,
+            key.limits.parallel_requests,
+            json.dumps(key.tags),
+            _ns(key.expires_at),
+            new_version(connection),
+            key.key_id,
+        ),
+    )
+
+
 def revoke(connection: sqlite3.Connection, key_id: str) -> VirtualKey:
     """Take a key out of use from now on; one that was revoked already stays as it is.
 
@@ -117,14 +149,12 @@ def revoke(connection: sqlite3.Connection, key_id: str) -> VirtualKey:
         UnknownName: there is no such key.
     """
     with transaction(connection):
-        row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE key_id = ?", (key_id,)).fetchone()  # noqa: S608
-        if row is None:
-            raise UnknownName(f"no key {key_id!r}", hint="breakeven key list")
+        found(connection, key_id)
         connection.execute(
             "UPDATE keys SET revoked_at_ns = coalesce(revoked_at_ns, ?), changed = ? WHERE key_id = ?",
             (time.time_ns(), new_version(connection), key_id),
         )
-    return next(key for key in listed(connection) if key.key_id == key_id)
+        return found(connection, key_id)
 
 
 def changed_since(connection: sqlite3.Connection, version: int) -> Iterator[tuple[bytes, VirtualKey]]:

@@ -24,7 +24,7 @@ from breakeven.ledger.policy_cache import PolicyCache
 from breakeven.ledger.recording import COMMITTED, Settled
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.waiting import Line, Waiting, new_ticket
-from breakeven.policy.budget import Admission, Budget, admit
+from breakeven.policy.budget import Admission, Budget, BudgetState, admit
 from breakeven.policy.decision import Operation
 from breakeven.policy.scope import Scope
 from breakeven.policy.virtual_key import VirtualKey
@@ -44,9 +44,12 @@ Observer = Callable[[LedgerEntry], None]
 class LedgerHealth:
     """How the ledger is, for ``/readyz`` and metrics. ``failure`` is why SQLite cannot be written; None where it can.
 
-    ``degraded_holds`` counts requests that were admitted while it could not.
+    ``degraded_holds`` counts requests that were admitted while it could not; ``refuses`` says that the next one is
+    not.
     """
 
+    mode: StoreMode
+    refuses: bool
     failure: str | None
     backlog_rows: int
     journal_bytes: int
@@ -113,6 +116,11 @@ class SqliteLedger:
         self._journal = HoldJournal(journal, self._accounts.holds, go_on=self._mode == "last-known")
         self._commit = GroupCommit(self._path, journal, newest)
 
+    @property
+    def path(self) -> Path:
+        """The ledger's file."""
+        return self._path
+
     async def key(self, secret_sha256: bytes) -> VirtualKey | None:
         """The key with this digest of its secret, also where it is expired or revoked; None where there is none.
 
@@ -162,19 +170,24 @@ class SqliteLedger:
             raise ValueError(f"request {request_id} has a hold already")
         if self._commit.failure is None:
             return
-        if self._mode == "deny":
+        if self._refuses:
+            if self._mode != "deny":
+                raise Unavailable(
+                    "the ledger cannot be written, and too many rows wait for it",
+                    cause=self._commit.failure,
+                    hint="free the ledger file, then send the request again",
+                )
             raise Unavailable(
                 "the ledger cannot be written, and no request is sent without it",
                 cause=self._commit.failure,
                 hint="free the ledger file, or serve with --ledger-mode journal",
             )
-        if self._commit.backlog >= BACKLOG_ROWS:
-            raise Unavailable(
-                "the ledger cannot be written, and too many rows wait for it",
-                cause=self._commit.failure,
-                hint="free the ledger file, then send the request again",
-            )
         self._degraded_holds += 1
+
+    @property
+    def _refuses(self) -> bool:
+        """Whether a request cannot be admitted now."""
+        return self._commit.failure is not None and (self._mode == "deny" or self._commit.backlog >= BACKLOG_ROWS)
 
     def _asked(self, accounts: tuple[Account, ...], request_id: str, bound_nano_usd: int) -> Admission | None:
         """The verdict where there is no room; None where there is. Who was called keeps its place if it must wait."""
@@ -295,9 +308,37 @@ class SqliteLedger:
         """What is enforced of a budget now; None where no request met it yet."""
         return self._accounts.account(budget_id)
 
+    def standings(self) -> tuple[BudgetState, ...]:
+        """Every budget in its window now, with the numbers by which it is enforced.
+
+        Raises:
+            Unavailable: the ledger cannot be read, and a budget is new here.
+        """
+        accounts = self._accounts.standings(self._accounts.moment(time.time_ns()))
+        return tuple(
+            BudgetState(
+                budget=each.budget, spent_nano_usd=each.spent_nano_usd, reserved_nano_usd=each.reserved_nano_usd
+            )
+            for each in accounts
+        )
+
+    def look(self) -> None:
+        """Take over at once what others changed of keys and budgets; requests do so within 50 ms by themselves.
+
+        Raises:
+            Unavailable: the ledger cannot be read.
+        """
+        self._policy.look()
+
+    def recent(self, request_id: str) -> tuple[LedgerEntry, ...]:
+        """The attempts at a request that may not be in SQLite yet."""
+        return tuple(settled.entry for settled in self._uncommitted if settled.entry.request_id == request_id)
+
     def health(self) -> LedgerHealth:
         """How the ledger is."""
         return LedgerHealth(
+            mode=self._mode,
+            refuses=self._refuses,
             failure=self._commit.failure,
             backlog_rows=self._commit.backlog,
             journal_bytes=self._journal.size_bytes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -28,6 +28,11 @@ class Deployments:
         self._rule = rule
         self._breakers = BreakerRule()
         self._states: dict[tuple[str, str], Deployment] = {}
+
+    @property
+    def states(self) -> Mapping[tuple[str, str], Deployment]:
+        """Every deployment that was sent to, by the names of its upstream and model."""
+        return self._states
 
     def order(self, route: Route, question: Question, request_id: str) -> Sequence[Candidate]:
         """The deployments of a route in the order in which to try them; the last ones are its fallbacks.

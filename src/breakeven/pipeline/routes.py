@@ -34,6 +34,11 @@ class Routes:
         """Names that the configuration gives, and those that were asked for and found."""
         return tuple(dict.fromkeys((*self._configured, *self._resolved)))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no model at all that could be asked for."""
+        return not self._configured and self._resolve is None
+
     def find(self, model: str) -> Route:
         """The route of a model.
 

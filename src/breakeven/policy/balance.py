@@ -52,6 +52,18 @@ class Deployment:
         self._headroom, self._observed_s = headroom, now_s
         self._sent_requests = self._sent_tokens = 0
 
+    def left(self, now_s: float) -> tuple[int | None, int | None]:
+        """Requests and tokens that are left of what it last said, less what was sent since; None: it never said."""
+        known = self._headroom
+        if known is None:
+            return None, None
+        passed_s = now_s - self._observed_s
+        requests, tokens = known.requests_left(passed_s), known.tokens_left(passed_s)
+        return (
+            None if requests is None else max(requests - self._sent_requests, 0),
+            None if tokens is None else max(tokens - self._sent_tokens, 0),
+        )
+
     def room(self, tokens: int, now_s: float) -> float | None:
         """How many requests of this size it would still take now, possibly none; None where it never said."""
         known = self._headroom

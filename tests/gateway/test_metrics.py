@@ -1,0 +1,111 @@
+"""/metrics says what the ledger says, at every moment and after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from breakeven.gateway.ledger_counters import GROUPED_BY
+from breakeven.ledger.ledger_file import opened
+from breakeven.ledger.totals import TotalsQuery, totals
+from gateway.serving import ADMIN, Served, breaks, gives, says, serving, tables_for
+
+
+COUNTERS = {
+    "breakeven_requests_total": "requests",
+    "breakeven_attempts_total": "attempts",
+    "breakeven_cost_nano_usd_total": "nano_usd",
+    "breakeven_list_cost_nano_usd_total": "list_nano_usd",
+    "breakeven_baseline_cost_nano_usd_total": "baseline_nano_usd",
+}
+KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+async def scraped(served: Served) -> Samples:
+    heard = await served.ask("GET", "/metrics")
+    assert heard.status == 200
+    families = text_string_to_metric_families(heard.body.decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def counters(found: Samples) -> Samples:
+    names = {*COUNTERS, "breakeven_tokens_total"}
+    return {place: value for place, value in found.items() if place[0] in names}
+
+
+def expected(path: Path) -> Samples:
+    """The same from the ledger's own totals."""
+    with opened(path) as connection:
+        rows = totals(connection, TotalsQuery(by=GROUPED_BY))
+    samples: Samples = {}
+    for row in rows:
+        labels = dict(zip(GROUPED_BY, row.group, strict=True))
+        for name, column in COUNTERS.items():
+            samples[name, frozenset(labels.items())] = getattr(row, column)
+        for kind in KINDS:
+            place = "breakeven_tokens_total", frozenset({**labels, "kind": kind}.items())
+            samples[place] = getattr(row, f"{kind}_tokens")
+    return samples
+
+
+async def assert_equal_to_the_ledger(served: Served) -> float:
+    """Every counter of every group, and no group beyond; gives the number of attempts."""
+    assert await served.ledger.flush()
+    found = counters(await scraped(served))
+    assert found == expected(served.path)
+    return sum(value for (name, _), value in found.items() if name == "breakeven_attempts_total")
+
+
+async def some_traffic(served: Served) -> None:
+    fake = served.upstreams["fake"]
+    await asyncio.gather(*(served.chat(f"{number}") for number in range(5)))
+    fake.answering = gives(500, b'{"error": {"message": "no"}}')
+    assert (await served.chat()).status == 500
+    fake.answering = breaks()
+    assert (await served.chat()).status == 502
+    fake.answering = says(input_tokens=1_000, output_tokens=77)
+    assert (await served.chat()).status == 200
+
+
+def test_metrics_equal_the_ledgers_totals_also_after_a_restart(tmp_path: Path) -> None:
+    async def first() -> float:
+        async with serving(tmp_path) as served:
+            await some_traffic(served)
+            return await assert_equal_to_the_ledger(served)
+
+    async def second() -> float:
+        async with serving(tmp_path) as served:
+            before = await assert_equal_to_the_ledger(served)
+            await some_traffic(served)
+            assert await assert_equal_to_the_ledger(served) > before
+            return before
+
+    assert asyncio.run(first()) == asyncio.run(second()) > 0
+
+
+def test_metrics_are_for_this_machine_and_the_admin_key(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as served:
+            proxied = {"x-forwarded-for": "203.0.113.9"}
+            assert (await served.ask("GET", "/metrics", headers=proxied)).status == 401
+            assert (await served.ask("GET", "/metrics", headers=proxied, key=served.key)).status == 401
+            assert (await served.ask("GET", "/metrics", headers=proxied, key=ADMIN)).status == 200
+            assert (await served.ask("GET", "/metrics")).status == 200
+
+    asyncio.run(run())
+
+
+def test_metrics_may_be_public(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path, tables=tables_for(metrics_public=True)) as served:
+            assert (await served.ask("GET", "/metrics", headers={"forwarded": "for=203.0.113.9"})).status == 200
+
+    asyncio.run(run())
