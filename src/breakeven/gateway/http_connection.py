@@ -108,7 +108,8 @@ class HttpConnection(asyncio.Protocol):
         self._sent_all = True
         if self._reply is None or self._leaving:
             return False
-        self.deadline_s = min(self.deadline_s, self._clock() + PROBE_S)
+        if self.deadline_s == math.inf:
+            self.deadline_s = self._clock() + PROBE_S
         return True
 
     def pause_writing(self) -> None:
