@@ -265,6 +265,25 @@ def test_a_slow_reader_gets_it_all() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("last", ["Connection: close", "Connection: keep-alive"])
+def test_a_slow_reader_is_not_cut_off_while_it_reads(last: str) -> None:
+    body = bytes(range(256)) * 80_000
+
+    async def large(request: Request, reply: Reply) -> None:
+        reply.whole(200, [], body)
+
+    async def scenario() -> None:
+        async with serving(large, Limits(stalled_s=0.2, linger_s=0.05, sweep_s=0.02)) as server:
+            client = await Client.connect(server)
+            await client.send(get("/", last))
+            while len(client.heard) < len(body):
+                client.heard += await client.reader.read(300_000)
+                await asyncio.sleep(0.01)
+            assert client.heard.endswith(body)
+
+    run(scenario())
+
+
 def test_pipelining_without_reading_does_not_pile_up_answers() -> None:
     asked = 0
 
