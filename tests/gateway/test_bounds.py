@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from breakeven.gateway import http_server
 from breakeven.gateway.http_request import Request
 from breakeven.gateway.limits import Limits
 from breakeven.pipeline.reply import Reply
@@ -107,6 +108,19 @@ def test_connections_beyond_the_limit_are_told_so(loop: Loop) -> None:
             second.close()
 
     run(scenario(), loop)
+
+
+def test_a_flood_of_connections_is_cut_off_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "TURNED_AWAY", 2)
+
+    async def scenario() -> None:
+        async with serving(limits=Limits(connections=1, linger_s=5, sweep_s=0.02)) as server:
+            clients = [await Client.connect(server) for _ in range(6)]
+            heard = [statuses(await client.to_end()) for client in clients[1:]]
+            assert heard == [[503], [503], [], [], []]
+            assert len(server._connections) == 3
+
+    run(scenario())
 
 
 def test_requests_wait_for_a_place_and_beyond_that_are_refused() -> None:

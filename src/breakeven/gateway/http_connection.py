@@ -81,6 +81,8 @@ class HttpConnection(asyncio.Protocol):
         self.deadline_s = self._clock() + self._limits.idle_s
         if not self.server.enter(self):
             self._refuse(TOO_MANY_CONNECTIONS)
+        elif self.server.draining:
+            self._close()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The connection is no more."""
@@ -240,6 +242,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer by ourselves; after that nothing on this connection is a request."""
+        if self._leaving:
+            return
         self._reply = None
         body = self.server.error_body(refusal.status, refusal.message, refusal.code)
         headers = [(b"content-type", b"application/json")]
