@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import uvloop
 
@@ -18,7 +21,7 @@ from breakeven.pipeline.reply import Reply
 
 JSON = ((b"content-type", b"application/json"),)
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [uvloop.new_event_loop, asyncio.new_event_loop]
-RESPONSE = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n", re.DOTALL)
+RESPONSE = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n((?:[^\r]+\r\n)*)\r\n")
 
 
 async def echo(request: Request, reply: Reply) -> None:
@@ -86,10 +89,17 @@ class Client:
                 pass
         return self.heard
 
+    def pause_reading(self) -> None:
+        """Take nothing more from the system: what the server sends stays with it."""
+        cast("asyncio.Transport", self.writer.transport).pause_reading()
+
     def close(self) -> None:
         self.writer.close()
 
     def reset(self) -> None:
+        """Go without a farewell: the server gets RST, not FIN."""
+        connected = self.writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
@@ -99,7 +109,7 @@ async def exchange(server: HttpServer, *parts: bytes) -> bytes:
     try:
         await client.send(*parts)
         client.writer.write_eof()
-    except ConnectionError:
+    except (ConnectionError, RuntimeError):  # the latter is uvloop's
         pass  # the server would hear no more; what it said is still there to be read
     heard = await client.to_end()
     client.close()
@@ -169,4 +179,4 @@ class Held:
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
+    return [data[start:stop] for start, stop in pairwise(bounds) if stop > start]

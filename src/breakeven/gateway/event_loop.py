@@ -1,4 +1,4 @@
-"""The event loop that the gateway runs on, and the C heap under it."""
+"""The event loop that the gateway runs on, and what the process needs of the system for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
 TRIM_BYTES: Final = 16 * 1024 * 1024
 MMAP_BYTES: Final = 4 * 1024 * 1024
+OPEN_FILES: Final = 65_536
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run a program on uvloop, or on asyncio's own loop where there is none (Windows)."""
     _keep_heap()
+    _allow_sockets()
     try:
         import uvloop  # noqa: PLC0415
     except ImportError:
@@ -37,3 +39,15 @@ def _keep_heap() -> None:
     if mallopt is not None:
         mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
         mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
+
+
+def _allow_sockets() -> None:
+    """Open files up to what the system allows us: each connection is one, and many systems begin with 1,024."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 (Windows has none)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

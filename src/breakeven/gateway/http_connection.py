@@ -41,6 +41,7 @@ class HttpConnection(asyncio.Protocol):
         "_sent_all",
         "_transport",
         "_unsent",
+        "_unsent_bytes",
         "_work",
         "_write_paused",
         "deadline_s",
@@ -54,6 +55,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
         self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._reply: HttpReply | None = None
         self._held = b""
         self._held_at = 0
@@ -79,6 +81,8 @@ class HttpConnection(asyncio.Protocol):
         self.deadline_s = self._clock() + self._limits.idle_s
         if not self.server.enter(self):
             self._refuse(TOO_MANY_CONNECTIONS)
+        elif self.server.draining:
+            self._close()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The connection is no more."""
@@ -108,13 +112,14 @@ class HttpConnection(asyncio.Protocol):
         self._sent_all = True
         if self._reply is None or self._leaving:
             return False
-        self.deadline_s = min(self.deadline_s, self._clock() + PROBE_S)
+        if self.deadline_s == math.inf:
+            self.deadline_s = self._clock() + PROBE_S
         return True
 
     def pause_writing(self) -> None:
         """The client reads slower than it is written to."""
         self._write_paused = True
-        self.deadline_s = self._clock() + self._limits.stalled_s
+        self._await_sending()
         if self._reply is not None:
             self._reply.full()
 
@@ -147,7 +152,7 @@ class HttpConnection(asyncio.Protocol):
         self._flush()
         self._reply = None
         if not keep_alive or self.server.draining:
-            self._close()
+            self._linger()
         elif not self._write_paused:
             self._next()
 
@@ -159,7 +164,9 @@ class HttpConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline is over: what was waited for has not come."""
         if self._write_paused or self._leaving:
-            self.abort()
+            if not 0 < self._transport.get_write_buffer_size() < self._unsent_bytes:
+                self.abort()
+            self._await_sending()
         elif self._reply is None:
             if self._reader.begun:
                 self._refuse(TOO_SLOW)
@@ -235,6 +242,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer by ourselves; after that nothing on this connection is a request."""
+        if self._leaving:
+            return
         self._reply = None
         body = self.server.error_body(refusal.status, refusal.message, refusal.code)
         headers = [(b"content-type", b"application/json")]
@@ -257,20 +266,29 @@ class HttpConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close once everything is sent."""
         self._leaving = True
-        self.deadline_s = self._clock() + self._limits.stalled_s
+        self._await_sending()
         self._transport.close()
 
     def _linger(self) -> None:
-        """Tell the client that no more is sent, and read what it still sends for a while."""
+        """Tell the client that no more is sent, and read what it still sends for a while.
+
+        To close with bytes unread is to reset, and a reset can overtake the answer (RFC 9112 9.6).
+        """
         self._leaving = True
         self._held = b""
-        self.deadline_s = self._clock() + self._limits.linger_s
+        self._await_sending()
         if self._reading_paused:
             self._transport.resume_reading()
-        if self._sent_all:
-            self._transport.close()
-        elif self._transport.can_write_eof():
+        if self._sent_all or not self._transport.can_write_eof():
+            self._transport.close()  # TLS sees to the rest by its own farewell
+        else:
             self._transport.write_eof()
+
+    def _await_sending(self) -> None:
+        """Give the client time to take what is not sent yet; `expire` looks whether it took any."""
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        allowed_s = self._limits.stalled_s if self._unsent_bytes else self._limits.linger_s
+        self.deadline_s = self._clock() + allowed_s
 
     def _probe(self) -> None:
         """Ask whether a client that has closed its side is still there.

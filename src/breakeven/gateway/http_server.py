@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from typing import Final
 
@@ -13,6 +14,7 @@ from breakeven.gateway.limits import Limits
 from breakeven.gateway.refusal import ErrorBody, json_error
 from breakeven.gateway.work import Work
 
+LOG = logging.getLogger("breakeven.gateway")
 TURNED_AWAY: Final = 64
 """Connections beyond the limit that are told so; still more are cut off without a word."""
 TLS_HANDSHAKE_S: Final = 10.0
@@ -21,7 +23,8 @@ TLS_HANDSHAKE_S: Final = 10.0
 class HttpServer:
     """An HTTP/1.1 server for one handler. Make it inside a running event loop.
 
-    ``error_body`` shapes the bodies of the answers that the server gives by itself.
+    ``error_body`` shapes the bodies of the answers that the server gives by itself. ``addresses`` are the hosts and
+    ports that it listens at.
     """
 
     def __init__(self, handler: Handler, limits: Limits | None = None, error_body: ErrorBody = json_error) -> None:
@@ -30,16 +33,12 @@ class HttpServer:
         self.work = Work(handler, self.limits, error_body)
         self.date = DateLine()
         self.draining = False
+        self.addresses: list[tuple[str, int]] = []
         self._connections: set[HttpConnection] = set()
         self._listeners: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._empty.set()
-
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Where it listens: host and port, as bound."""
-        return [sock.getsockname()[:2] for listener in self._listeners for sock in listener.sockets]
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None, backlog: int = 4096) -> None:
         """Accept connections; ``port`` 0 takes a free one. May be called for several addresses.
@@ -52,6 +51,7 @@ class HttpServer:
             lambda: HttpConnection(self), host, port, ssl=tls, backlog=backlog, ssl_handshake_timeout=handshake_s
         )
         self._listeners.append(listener)
+        self.addresses += [bound.getsockname()[:2] for bound in listener.sockets]
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -114,4 +114,7 @@ class HttpServer:
             self.date.refresh()
             now_s = clock()
             for connection in [connection for connection in self._connections if connection.deadline_s < now_s]:
-                connection.expire()
+                try:
+                    connection.expire()
+                except Exception:
+                    LOG.exception("a connection could not be ended")

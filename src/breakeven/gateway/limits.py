@@ -25,8 +25,8 @@ class Limits:
         body_bytes_per_s: The slowest that a body may come.
         idle_s: A connection without a request is closed.
         stalled_s: A client that reads nothing of its answer is dropped.
-        linger_s: After a refusal the rest of what the client sends is read and thrown away for so long: closing at
-            once would reset the connection, and the client might never see the answer.
+        linger_s: After a connection's last answer, what the client still sends is read and thrown away for so long:
+            closing at once would reset the connection, and the client might never see the answer.
         sweep_s: How often it is looked at who has gone over a time.
         write_buffer_bytes: Unsent bytes of an answer from which on ``on_full`` is called.
     """

@@ -165,7 +165,6 @@ class RequestReader:
             self.refusal = bad_request("a request line is METHOD TARGET VERSION, with one space between")
             return
         self._method, self._target, self._version = words
-        self._keep_alive = self._parser.should_keep_alive()
         self.refusal = self._line_refusal() or self._header_refusal() or self._body_refusal()
         if self.refusal is None:
             self.in_body = self._body_left > 0 or self._chunk_left == 0
@@ -307,6 +306,7 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._head_read = True
+        self._keep_alive = self._parser.should_keep_alive()  # the parser forgets it at the message's end
 
     def on_body(self, part: bytes | memoryview) -> None:
         """A part of the body has come. Large ones are copied once, when it is whole; small ones gather."""
