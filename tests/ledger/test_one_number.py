@@ -169,4 +169,6 @@ class Machine(RuleBasedStateMachine):
 
 
 TestOneNumber = Machine.TestCase
-TestOneNumber.settings = settings(max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+TestOneNumber.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate]
+)

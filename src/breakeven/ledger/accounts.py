@@ -225,7 +225,6 @@ class Accounts:
         if account.line is not None:
             account.line.call_next()
 
-
     def _drop_left(self, account: Account) -> None:
         """Take out of a rolling account the holds that its window has left; holds are in order of their moments."""
         for hold in self.holds.values():

@@ -61,7 +61,6 @@ class Window:
             return end_ns - self.days * _DAY_NS, end_ns
         return _calendar_bounds(self.kind, time_zone(self.timezone), at_ns)
 
-
     def counted_bounds(self, at_ns: int) -> tuple[int, int]:
         """The stretch whose entries count against a budget at a moment: the window.
 

@@ -31,7 +31,7 @@ def connect(path: Path, *, create: bool = False, busy_timeout_s: float = BUSY_TI
         Unavailable: it cannot be opened now.
     """
     if not create and not path.exists():
-        raise InputError(f"no ledger at {path}", hint=f"breakeven key create --tenant T --user U --ledger {path}")
+        raise InputError(f"no file {path}", hint="check the path")
     with reported(path):
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
@@ -70,7 +70,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> BreakevenError:
         return InputError(
             f"{path} is no SQLite file, or is damaged",
             cause=str(error),
-            hint=f"restore the last backup (breakeven ledger backup FILE makes one), or name a file other than {path}",
+            hint=f"restore the last backup, or name a file other than {path}",
         )
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Unavailable(f"{path} is locked", cause=str(error), hint="try again when the other process is done")
@@ -147,5 +147,5 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
         raise InputError(
             f"{path} is another program's SQLite file",
             cause="it has tables, and they are not Breakeven's",
-            hint="--ledger FILE with another name",
+            hint=f"name a file other than {path}",
         )
