@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger.ledgers import AT_NS, SCOPES, entry, recomputed, rows, summed
 
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, UnknownName
@@ -26,6 +25,7 @@ from breakeven.ledger.retention import prune
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.totals import COLUMNS, Total, TotalsQuery, totals
 from breakeven.stores import sqlite
+from ledger.ledgers import AT_NS, SCOPES, entry, recomputed, rows, summed
 
 QUARTER_NS = 900_000_000_000
 START_NS = AT_NS // QUARTER_NS * QUARTER_NS

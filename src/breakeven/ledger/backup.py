@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breakeven.errors import InputError, Unavailable
-from breakeven.stores.sqlite import reported
+from breakeven.stores.sqlite import make_private, reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ def backup(connection: sqlite3.Connection, target: Path) -> Backup:
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.unlink(missing_ok=True)
+        make_private(partial)
         with reported(partial), closing(sqlite3.connect(partial)) as copy:
             # In one step, so from one snapshot: between steps, another connection's commit would begin it anew.
             connection.backup(copy)
