@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from ledger.ledgers import AT_NS, KEY, MODEL, TENANT, USER, budget, entry, recomputed, rows, stored_budget, summed
 
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.ledger_store import Hold
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.policy.budget import Admission
 from breakeven.policy.scope import Scope
+from ledger.ledgers import AT_NS, KEY, MODEL, TENANT, USER, budget, entry, recomputed, rows, stored_budget, summed
 
 TAG = Scope("acme", "tag", "project=atlas")
 BOB = Scope("acme", "user", "bob")
@@ -121,7 +121,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def killed_and_started_again(self) -> None:
-        """As a kill leaves it: what is not in SQLite is in the journal, and every hold that was open costs its bound."""
+        """As a kill leaves it: what is not in SQLite is in the journal, and each open hold costs its bound."""
         self.ledger._commit._queue.clear()
         self.ledger._commit.stop()
         self.ledger._journal.close(delete=False)
@@ -169,4 +169,6 @@ class Machine(RuleBasedStateMachine):
 
 
 TestOneNumber = Machine.TestCase
-TestOneNumber.settings = settings(max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+TestOneNumber.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate]
+)

@@ -6,13 +6,9 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from breakeven.errors import InputError, Unavailable
-from breakeven.stores.sqlite import reported
-
-PAGES: Final = 1_000
-"""Pages copied at a time; the writer goes on between."""
+from breakeven.stores.sqlite import make_private, reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +32,10 @@ def backup(connection: sqlite3.Connection, target: Path) -> Backup:
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.unlink(missing_ok=True)
+        make_private(partial)
         with reported(partial), closing(sqlite3.connect(partial)) as copy:
-            connection.backup(copy, pages=PAGES, sleep=0.001)
+            # In one step, so from one snapshot: between steps, another connection's commit would begin it anew.
+            connection.backup(copy)
             if copy.execute("PRAGMA quick_check").fetchone()[0] != "ok":
                 raise Unavailable(f"the copy {partial} is damaged", hint="run the command again")
             copy.execute("PRAGMA journal_mode = DELETE")

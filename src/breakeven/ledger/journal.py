@@ -16,11 +16,12 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from breakeven.errors import Unavailable
-from breakeven.ledger.records import LARGEST_BYTES, MAGIC, Record, framed, records
+from breakeven.ledger.records import HEADER, LARGEST_BYTES, MAGIC, Record, first_sequence, framed, records
 
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
 JOURNAL_BYTES: Final = 1024 * 1024 * 1024
@@ -105,7 +106,8 @@ class Journal:
         self._ledger = ledger
         self._segment_bytes = segment_bytes
         self._limit = max(2, limit_bytes // segment_bytes)
-        self._number = 0
+        self._numbers = count(1)
+        self._folder_changed = False
         self._spares: deque[Segment] = deque()
         self.next_sequence = next_sequence
         self.promised_bytes = 0
@@ -114,7 +116,6 @@ class Journal:
         except OSError as error:
             raise _no_room(ledger, error) from error
         self.segments: deque[Segment] = deque([self.current])
-        self._sync_folder()
 
     def promise(self, n_bytes: int) -> None:
         """Set room aside for records still to come; take it from the disk where that is needed.
@@ -165,7 +166,6 @@ class Journal:
         if not self._spares and len(self.segments) < self._limit:
             try:
                 self._spares.append(self._made())
-                self._sync_folder()
             except OSError:
                 return
 
@@ -175,6 +175,9 @@ class Journal:
         Raises:
             OSError: the disk failed.
         """
+        if self._folder_changed:
+            self._folder_changed = False
+            self._sync_folder()
         for segment in list(self.segments):
             position = segment.position
             if position > segment.synced:
@@ -223,8 +226,9 @@ class Journal:
             raise _no_room(self._ledger, error) from error
 
     def _made(self) -> Segment:
-        self._number += 1
-        return Segment(self._ledger.with_name(f"{self._ledger.name}.journal.{self._number:08d}"), self._segment_bytes)
+        number = next(self._numbers)
+        self._folder_changed = True
+        return Segment(self._ledger.with_name(f"{self._ledger.name}.journal.{number:08d}"), self._segment_bytes)
 
     def _sync_folder(self) -> None:
         descriptor = os.open(self._ledger.parent, os.O_RDONLY)
@@ -242,9 +246,21 @@ def _take_room(descriptor: int, size_bytes: int) -> None:
 
 
 def segment_paths(ledger: Path) -> list[Path]:
-    """The files of a ledger's journal, oldest first."""
+    """The files of a ledger's journal, in the order in which they were written to, those never written to first.
+
+    Their names do not tell: two threads make segments, and the one made first may be used second.
+    """
     found = [path for path in ledger.parent.glob(f"{ledger.name}.journal.*") if _NUMBER.search(path.name)]
-    return sorted(found)
+    return sorted(found, key=_first_sequence)
+
+
+def _first_sequence(path: Path) -> int:
+    """The number of a segment's first record; 0 where it has none, or was freed since it was listed."""
+    try:
+        with path.open("rb") as file:
+            return first_sequence(file.read(len(MAGIC) + HEADER.size))
+    except FileNotFoundError:
+        return 0
 
 
 def read(ledger: Path) -> Iterator[tuple[int, Record]]:

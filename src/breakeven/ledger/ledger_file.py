@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from breakeven.errors import InputError
 from breakeven.ledger import file_lock, recovery
 from breakeven.ledger.journal import segment_paths
 from breakeven.ledger.schema import STEPS
@@ -23,6 +24,8 @@ def opened(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         InputError: there is no such ledger and ``create`` is false, or the file is not one.
         Unavailable: it cannot be used now.
     """
+    if not create and not path.exists():
+        raise InputError(f"no ledger at {path}", hint=f"breakeven key create --tenant T --user U --ledger {path}")
     with closing(sqlite.connect(path, create=create)) as connection:
         sqlite.upgrade(connection, path, STEPS)
         if segment_paths(path):

@@ -80,6 +80,13 @@ def records(data: bytes) -> Iterator[tuple[int, Record]]:
         yield sequence, record
 
 
+def first_sequence(head: bytes) -> int:
+    """The number of the record that begins a segment, from its first bytes; 0 where there is none."""
+    if len(head) < len(MAGIC) + HEADER.size or not head.startswith(MAGIC):
+        return 0
+    return int(HEADER.unpack_from(head, len(MAGIC))[2])
+
+
 def ending(data: bytes) -> Ending:
     """Whether a segment's last record is whole; what a crash tore is not zero, and does not check."""
     offset = len(MAGIC) if data.startswith(MAGIC) else 0

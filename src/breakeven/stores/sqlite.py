@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,9 @@ def connect(path: Path, *, create: bool = False, busy_timeout_s: float = BUSY_TI
         Unavailable: it cannot be opened now.
     """
     if not create and not path.exists():
-        raise InputError(f"no ledger at {path}", hint=f"breakeven key create --tenant T --user U --ledger {path}")
+        raise InputError(f"no file {path}", hint="check the path")
+    if create:
+        make_private(path)
     with reported(path):
         connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         try:
@@ -40,6 +43,21 @@ def connect(path: Path, *, create: bool = False, busy_timeout_s: float = BUSY_TI
             connection.close()
             raise
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner can read, where there is none; SQLite's other files do as it does.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
+    try:
+        # Exclusively: closing a file that a connection of this process has open would drop that connection's locks.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise Unavailable(f"cannot open {path}", cause=error.strerror, hint="check the path and its rights") from error
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -70,7 +88,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> BreakevenError:
         return InputError(
             f"{path} is no SQLite file, or is damaged",
             cause=str(error),
-            hint=f"restore the last backup (breakeven ledger backup FILE makes one), or name a file other than {path}",
+            hint=f"restore the last backup, or name a file other than {path}",
         )
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Unavailable(f"{path} is locked", cause=str(error), hint="try again when the other process is done")
@@ -147,5 +165,5 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
         raise InputError(
             f"{path} is another program's SQLite file",
             cause="it has tables, and they are not Breakeven's",
-            hint="--ledger FILE with another name",
+            hint=f"name a file other than {path}",
         )
