@@ -32,7 +32,7 @@ class Case(NamedTuple):
     usage: dict[str, Any]
     card: tuple[str, str]
     nano_usd: int
-    beside: dict[str, Any] = {}  # noqa: RUF012
+    beside: dict[str, Any] = {}
 
 
 CASES = [
