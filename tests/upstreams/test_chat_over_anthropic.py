@@ -128,7 +128,7 @@ def test_a_conversation_with_tools_and_images() -> None:
         ({"response_format": {"type": "text"}, "n": 1, "logprobs": False, "seed": None, "store": True}, {}),
         ({"frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "metadata": {"a": "b"}}, {}),
     ],
-)  # fmt: skip
+)
 def test_settings(fields: dict[str, object], expected: dict[str, object]) -> None:
     sent = asked(**fields)
     assert {name: sent[name] for name in sent if name not in {"model", "messages", "max_tokens"}} == {

@@ -32,7 +32,7 @@ class Case(NamedTuple):
     usage: dict[str, Any]
     card: tuple[str, str]
     nano_usd: int
-    beside: dict[str, Any] = {}  # noqa: RUF012
+    service_tier: str | None = None
 
 
 CASES = [
@@ -62,7 +62,7 @@ CASES = [
         {"prompt_tokens": 1_000, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 400}},
         ("openai", "gpt-4o"),
         600 * 4_250 + 400 * 2_125 + 10 * 17_000,
-        {"service_tier": "priority"},
+        "priority",
     ),
     # 4 / 0.40 / 20, cache write 5
     Case(
@@ -75,7 +75,7 @@ CASES = [
         },
         ("openai", "gpt-5.6-sol"),
         1_000 * 4_000 + 4_000 * 400 + 5_000 * 5_000 + 100 * 20_000,
-        {"service_tier": "default"},
+        "default",
     ),
     # above 272,000: flex 4 / 0.40 / 15
     Case(
@@ -90,7 +90,7 @@ CASES = [
         },
         ("openai", "gpt-5.6-sol"),
         72_001 * 4_000 + 200_000 * 400 + 1_000 * 15_000,
-        {"service_tier": "flex"},
+        "flex",
     ),
     # batch 2 / 0.20 / 10
     Case(
@@ -99,7 +99,7 @@ CASES = [
         {"input_tokens": 500, "output_tokens": 100, "total_tokens": 600},
         ("openai", "gpt-5.6-sol"),
         500 * 2_000 + 100 * 10_000,
-        {"service_tier": "batch"},
+        "batch",
     ),
     # 0.02
     Case(
@@ -218,7 +218,7 @@ CASES = [
         },
         ("groq", "llama-3.3-70b-versatile"),
         38 * 590 + 12 * 790,
-        {"service_tier": "on_demand"},
+        "on_demand",
     ),
     # 3 / 0.75 / 15; 32 + 9 + 310 = 351
     Case(
@@ -305,7 +305,7 @@ def cost_nano_usd(case: Case, given: Answer) -> int:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_golden(case: Case) -> None:
-    assert cost_nano_usd(case, answer(case.operation, case.usage, **case.beside)) == case.nano_usd
+    assert cost_nano_usd(case, answer(case.operation, case.usage, service_tier=case.service_tier)) == case.nano_usd
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name[:6] != "Gemini"], ids=lambda case: case.name)

@@ -8,6 +8,7 @@ from typing import Final
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.anthropic_messages import MessagesCodec, MessagesEndpoint
 from breakeven.upstreams.chat_over_anthropic import ChatOverMessages
+from breakeven.upstreams.messages_over_openai import MessagesOverChat
 from breakeven.upstreams.openai_chat import ChatCodec, ChatEndpoint
 from breakeven.upstreams.openai_completions import COMPLETIONS_CODEC, CompletionsEndpoint
 from breakeven.upstreams.openai_embeddings import EmbeddingsCodec, EmbeddingsEndpoint
@@ -27,6 +28,7 @@ _OPENAI: Final[Mapping[Operation, Codec]] = {
     "responses": ResponsesCodec(),
     "completions": COMPLETIONS_CODEC,
     "embeddings": EmbeddingsCodec(),
+    "messages": MessagesOverChat(),
 }
 _ANTHROPIC: Final[Mapping[Operation, Codec]] = {"messages": MessagesCodec(), "chat": ChatOverMessages()}
 _CODECS: Final[Mapping[WireName, Mapping[Operation, Codec]]] = {
