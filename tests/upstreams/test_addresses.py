@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from breakeven.errors import ConfigError
 from breakeven.upstreams.base_url import BaseUrl, read_base_url
+from breakeven.upstreams.connection_pool import ConnectionPool, PoolLimits
 from breakeven.upstreams.credential import Credential
+from breakeven.upstreams.dialer import Dialer
+from breakeven.upstreams.http_exchange import HttpExchange
 from breakeven.upstreams.http_upstream import HttpUpstream
-from upstreams.loopback import OK, Run, always, ask, serving
+from breakeven.upstreams.upstream import Timeouts
+from upstreams.loopback import OK, Heard, Run, always, ask, serving
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,48 @@ def test_a_name_is_refused_by_what_it_resolves_to(run: Run, host: str) -> None:
         assert socket.getaddrinfo(host, 80)[0][4][0] == "169.254.169.254"
     except OSError:
         pytest.skip("this resolver does not read such numbers")
+    run(check())
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".test", "no-such-name.invalid"])
+def test_a_name_that_leads_nowhere_is_a_failure_to_connect(run: Run, host: str) -> None:
+    async def check() -> None:
+        heard = await ask(HttpUpstream("test", "openai", read_base_url(f"http://{host}")))
+        assert heard.failure is not None
+        assert (heard.failure.failure, heard.failure.sent) == ("connect", False)
+        assert "its name" in str(heard.failure)
+
+    run(check())
+
+
+class Resolved(Dialer):
+    """A name whose addresses a test states."""
+
+    def __init__(self, port: int, *found: str) -> None:
+        super().__init__(read_base_url(f"http://name.test:{port}"))
+        self.found = found
+
+    async def addresses(self) -> list[str]:
+        return list(self.found)
+
+
+async def ask_at(dialer: Dialer) -> Heard:
+    pool, heard = ConnectionPool(dialer, Timeouts(), PoolLimits()), Heard()
+    pool.submit(HttpExchange("test", pool, b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"", heard))
+    return await heard.end()
+
+
+def test_the_next_address_of_a_name_is_tried_and_none_that_is_refused(run: Run) -> None:
+    async def check() -> None:
+        async with serving(always(OK)) as server:
+            assert (await ask_at(Resolved(server.port, "127.0.0.2", "127.0.0.1"))).body == b"{}"
+            for refused in ("169.254.169.254", "8.8.8.8", "::ffff:169.254.169.254"):
+                heard = await ask_at(Resolved(server.port, refused, "127.0.0.1"))
+                assert heard.failure is not None
+                assert refused in str(heard.failure)
+            assert (await ask_at(Resolved(server.port))).failure is not None
+            assert len(server.requests) == 1
+
     run(check())
 
 

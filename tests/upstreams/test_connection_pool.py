@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
+from typing import NoReturn
 
-from breakeven.upstreams.connection_pool import PoolLimits
+from breakeven.upstreams.base_url import read_base_url
+from breakeven.upstreams.connection_pool import ConnectionPool, PoolLimits
+from breakeven.upstreams.dialer import Dialer
+from breakeven.upstreams.http_exchange import HttpExchange
 from breakeven.upstreams.http_upstream import HttpUpstream
 from breakeven.upstreams.upstream import Timeouts
 from upstreams.loopback import CHUNKED, OK, Caller, Heard, Run, always, ask, once, serving, upstream
@@ -36,6 +41,23 @@ def test_an_end_that_only_the_kernel_has_seen_is_noticed(run: Run) -> None:
             asyncio.get_running_loop().call_soon(client.send, "/x", {}, b"{}", heard)
             assert (await heard.end()).body == b"{}"
             assert len(server.callers) == 2
+
+    run(check())
+
+
+def test_a_connection_that_ends_with_its_answer_is_not_given_to_who_waits(run: Run) -> None:
+    async def ends(caller: Caller) -> None:
+        await caller.answer(OK)
+        with socket.socket(fileno=os.dup(caller.writer.get_extra_info("socket").fileno())) as raw:
+            raw.shutdown(socket.SHUT_WR)
+        await asyncio.sleep(1)
+
+    async def check() -> None:
+        async with serving(ends) as server:
+            client = upstream(server.port, limits=PoolLimits(max_connections=2))
+            heard = await asyncio.gather(*(ask(client) for _ in range(20)))
+            assert [each.body for each in heard] == [b"{}"] * 20
+            assert len(server.callers) == 20
 
     run(check())
 
@@ -308,6 +330,47 @@ def test_closing_ends_what_is_under_way_and_refuses_what_comes(run: Run) -> None
                 assert heard.failure is not None
                 assert heard.failure.failure == failure
             assert client.counts.active == client.counts.idle == client.counts.opening == client.counts.waiting == 0
+
+    run(check())
+
+
+class Nowhere(Dialer):
+    """A network that swallows what is sent to it, or gives a connection after a while."""
+
+    def __init__(self) -> None:
+        super().__init__(read_base_url("http://127.0.0.1:1"))
+
+    async def connect(self, protocol: object) -> NoReturn:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits that long")
+
+
+def test_connecting_ends_by_its_timeout(run: Run) -> None:
+    async def check() -> None:
+        pool = ConnectionPool(Nowhere(), Timeouts(connect_s=0.2), PoolLimits(max_connections=2))
+        heard = [Heard() for _ in range(3)]
+        for each in heard:
+            pool.submit(HttpExchange("test", pool, b"", b"", each))
+        for each in heard:
+            await each.end()
+        failures = [(each.failure.failure, each.failure.sent) for each in heard if each.failure]
+        assert failures == [("connect_timeout", False), ("connect_timeout", False), ("busy", False)]
+        await pool.close()
+        assert pool.counts.opening == 0
+
+    run(check())
+
+
+def test_closing_does_not_wait_for_a_connection_that_is_being_made(run: Run) -> None:
+    async def check() -> None:
+        pool = ConnectionPool(Nowhere(), Timeouts(), PoolLimits())
+        heard = Heard()
+        pool.submit(HttpExchange("test", pool, b"", b"", heard))
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(1):
+            await pool.close()
+        await heard.end()
+        assert pool.counts.opening == pool.counts.waiting == 0
 
     run(check())
 

@@ -95,6 +95,7 @@ class ConnectionPool:
         for task in opening:
             task.cancel()
         await asyncio.gather(*opening, return_exceptions=True)
+        self._opening.clear()
         for connection in self._idle:
             connection.close()
         self._idle.clear()
@@ -113,10 +114,13 @@ class ConnectionPool:
         if self._closed or connection.heard_s - connection.opened_s > self._limits.max_age_s:
             connection.close()
             self._open()
-        elif self._waiting:
+        elif not self._waiting:
+            self._idle.append(connection)
+        elif connection.alive():
             self._begin(connection, self._waiting.popitem(last=False)[0])
         else:
-            self._idle.append(connection)
+            connection.close()
+            self._open()
 
     def lost(self, connection: HttpConnection) -> None:
         """A connection is gone; its place is free."""

@@ -7,9 +7,12 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from breakeven.upstreams.base_url import BaseUrl
+
+_NEXT_ADDRESS_S: Final = 1.0
+"""How long an address may take before the next one is tried: one of two networks may lead nowhere."""
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.Protocol)
 
@@ -25,32 +28,46 @@ class Dialer:
         self._url = url
         self._tls = (tls or ssl.create_default_context()) if url.tls else None
 
+    async def addresses(self) -> list[str]:
+        """What the name resolves to now, in the resolver's order of preference.
+
+        Raises:
+            OSError: it does not.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(self._url.host, self._url.port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # a label that is empty or too long
+            raise OSError("its name cannot be looked up") from None
+        return [str(address[0]) for _, _, _, _, address in found]
+
     async def connect(self, protocol: Callable[[], AnyProtocol]) -> AnyProtocol:
         """Connect to the first address that answers.
 
         Raises:
             OSError: none does, the name does not resolve, an address is refused, or TLS fails.
         """
-        loop, url = asyncio.get_running_loop(), self._url
-        found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-        failed: OSError = OSError("the name has no address")
-        for family, _, _, _, address in found:
-            if (reason := url.refusal(str(address[0]))) is not None:
+        failed = OSError("its name has no address")
+        addresses = await self.addresses()
+        for place, address in enumerate(addresses, start=1):
+            if (reason := self._url.refusal(address)) is not None:
                 raise AddressRefused(reason)
             try:
-                _, made = await loop.create_connection(
-                    protocol,
-                    str(address[0]),
-                    url.port,
-                    family=family,
-                    ssl=self._tls,
-                    server_hostname=url.host if self._tls is not None else None,
-                )
-            except OSError as error:
+                async with asyncio.timeout(_NEXT_ADDRESS_S if place < len(addresses) else None):
+                    return await self._connect_to(address, protocol)
+            except OSError as error:  # a TimeoutError is one
                 failed = error
-            else:
-                return made
         raise failed
+
+    async def _connect_to(self, address: str, protocol: Callable[[], AnyProtocol]) -> AnyProtocol:
+        _, made = await asyncio.get_running_loop().create_connection(
+            protocol,
+            address,
+            self._url.port,
+            ssl=self._tls,
+            server_hostname=self._url.host if self._tls is not None else None,
+        )
+        return made
 
 
 def reason_of(error: OSError) -> str:

@@ -22,6 +22,7 @@ HEAD_BYTES: Final = 65_536
 _JOINED_BYTES: Final = 16_384
 """Up to here a request's head and body are copied into one write; above, the copy costs more than a second buffer."""
 
+_HEAD_TOO_LONG: Final = "its head is too long"
 _KEEP_ALIVE: Final = re.compile(rb"timeout=(\d{1,6})")
 _NO_BODY: Final = frozenset({204, 304})
 
@@ -48,31 +49,54 @@ class HttpConnection(asyncio.Protocol):
     ``kept`` says that it has idled or carried an exchange before; ``answering`` that the answer's body has begun.
     """
 
+    __slots__ = (
+        "_gone",
+        "_head_bytes",
+        "_head_told",
+        "_headers",
+        "_keep",
+        "_now",
+        "_owner",
+        "_parser",
+        "_paused",
+        "_pieces",
+        "_poll",
+        "_status",
+        "_transport",
+        "_until_closed",
+        "_unwritten",
+        "_whole",
+        "answering",
+        "exchange",
+        "heard_s",
+        "kept",
+        "opened_s",
+    )
+
     _transport: asyncio.Transport
 
     def __init__(self, owner: ConnectionOwner, now: Callable[[], float]) -> None:
         self.exchange: HttpExchange | None = None
         self.opened_s = self.heard_s = now()
         self.kept = False
-        self.answering = False
         self._owner, self._now = owner, now
         self._parser = HttpResponseParser(self)
         self._poll: select.poll | None = None
         self._unwritten = self._paused = self._gone = False
-        self._begin_answer()
+        self._keep = self._until_closed = False
+        self._expect_answer()
 
-    def _begin_answer(self) -> None:
-        self._status = self._head_bytes = 0
+    def _expect_answer(self) -> None:
+        self._status = self._head_bytes = 0  # no status: the head is not whole
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
-        self._head_whole = self._head_told = self._until_closed = self._whole = self._dirty = False
-        self._keep = self.answering = False
+        self._head_told = self._whole = self.answering = False
 
     # What the pool asks
 
     def begin(self, exchange: HttpExchange) -> None:
         """Send an exchange's request; its receiver hears the answer."""
-        self._begin_answer()
+        self._expect_answer()
         self.exchange, exchange.connection = exchange, self
         self.heard_s = self._now()
         if exchange.paused:
@@ -157,15 +181,15 @@ class HttpConnection(asyncio.Protocol):
             return
         self.heard_s = self._now()
         broken = None
-        if not self._head_whole:
+        if not self._status:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             broken = str(error.__context__ or error) or type(error).__name__
         else:
-            if not self._head_whole and self._head_bytes > HEAD_BYTES:
-                broken = "its head is too long"
+            if not self._status and self._head_bytes > HEAD_BYTES:
+                broken = _HEAD_TOO_LONG
         self._tell(exchange, broken)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -175,7 +199,7 @@ class HttpConnection(asyncio.Protocol):
         self._owner.lost(self)
         if exchange is None:
             return
-        if self._head_whole and self._until_closed and exc is None:
+        if self._status and self._until_closed and exc is None:
             exchange.complete()
             return
         unsent = not self._head_bytes and (self._unwritten or isinstance(exc, BrokenPipeError))
@@ -187,18 +211,20 @@ class HttpConnection(asyncio.Protocol):
         exchange.fail("broken", f"closed the connection {where}", sent=not unsent)
 
     def _tell(self, exchange: HttpExchange, broken: str | None) -> None:
-        if self._head_whole and not self._head_told:
+        receiver = exchange.receiver
+        if self._status and not self._head_told:
             self._head_told = True
-            exchange.begun(self._status, self._headers)
-        if self._pieces and self.exchange is exchange:
-            piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            exchange.body = b""  # it will not be sent again
+            receiver.head(self._status, self._headers)
+        pieces = self._pieces
+        if pieces and self.exchange is exchange:
             self._pieces = []
             self.answering = True
-            exchange.receiver.data(piece)
+            receiver.data(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if self.exchange is not exchange:  # it was given up meanwhile
             return
         if self._whole:
-            self._release(reusable=self._keep and not self._dirty and broken is None)
+            self._release(reusable=self._keep and broken is None)
             exchange.complete()
         elif broken is not None:
             self.drop()
@@ -219,33 +245,34 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """An answer begins; a second one to the same request was not asked for."""
         if self._whole:
-            self._dirty = True
+            self._keep = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or after the body a trailer, which is left out."""
-        if self._head_whole:
+        if self._status:
             return
         name = name.lower()
-        before = self._headers.get(name)
-        self._headers[name] = value if before is None else before + b", " + value
+        headers = self._headers
+        headers[name] = headers[name] + b", " + value if name in headers else value
 
     def on_headers_complete(self) -> None:
         """The head is whole, or that of an interim answer."""
         if self._whole:
             return
         status = self._parser.get_status_code()
+        headers = self._headers
         if status < 200:
             if status == 101:
                 raise HttpParserError("101 switches protocols, and nobody asked")
             self._headers = {}
             return
-        if sum(map(len, self._headers)) + sum(map(len, self._headers.values())) > HEAD_BYTES:
-            raise HttpParserError("its head is too long")
-        coding = self._headers.get(b"transfer-encoding")
+        if self._head_bytes > HEAD_BYTES and sum(map(len, (*headers, *headers.values()))) > HEAD_BYTES:
+            raise HttpParserError(_HEAD_TOO_LONG)
+        coding = headers.get(b"transfer-encoding")
         if coding is not None and coding.lower() != b"chunked":
             raise HttpParserError("a transfer coding that was not asked for")
-        self._status, self._head_whole = status, True
-        self._until_closed = coding is None and b"content-length" not in self._headers and status not in _NO_BODY
+        self._status = status
+        self._until_closed = coding is None and b"content-length" not in headers and status not in _NO_BODY
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""
@@ -254,6 +281,6 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is whole, or an interim one."""
-        if self._head_whole and not self._whole:
+        if self._status and not self._whole:
             self._whole = True
             self._keep = self._parser.should_keep_alive()

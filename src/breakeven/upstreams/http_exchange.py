@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from breakeven.upstreams.upstream import Failure, Receiver, UpstreamFailed
@@ -33,7 +32,10 @@ class Queue(Protocol):
 
 
 class HttpExchange:
-    """An `Exchange`. The receiver hears one end of it, `complete` or `failed`, or none after `abort`."""
+    """An `Exchange`. The receiver hears one end of it, `complete` or `failed`, or none after `abort`.
+
+    After its end it has no connection: a late `pause` or `abort` must not touch one that carries another exchange.
+    """
 
     __slots__ = (
         "_over",
@@ -72,32 +74,20 @@ class HttpExchange:
         """Drop the connection, or the place in the queue; the receiver hears nothing more."""
         if self._over:
             return
-        connection = self._end()
+        connection, self.connection, self._over = self.connection, None, True
         if connection is None:
             self._queue.forget(self)
         else:
             connection.drop()
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes]) -> None:
-        """The head has come: the request will not be sent again."""
-        self.head = self.body = b""
-        self.receiver.head(status, headers)
-
     def complete(self) -> None:
         """The answer is whole."""
         if not self._over:
-            self._end()
+            self._over, self.connection = True, None
             self.receiver.complete()
 
     def fail(self, failure: Failure, what: str, *, sent: bool) -> None:
         """It will not come: the upstream did ``what``."""
         if not self._over:
-            self._end()
+            self._over, self.connection = True, None
             self.receiver.failed(UpstreamFailed(failure, f"upstream {self.upstream} {what}", sent=sent))
-
-    def _end(self) -> Carrier | None:
-        """From here on a late `pause` or `abort` must not touch the connection, which may carry another exchange."""
-        self._over = True
-        connection, self.connection = self.connection, None
-        self.head = self.body = b""
-        return connection

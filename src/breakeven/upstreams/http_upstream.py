@@ -83,10 +83,11 @@ class HttpUpstream:
         return self._heads[path]
 
     def _sent_with(self, headers: Mapping[bytes, bytes], body_bytes: int) -> bytes:
-        lines = [b"%b: %b\r\n" % pair for pair in headers.items() if pair[0] not in OWN_HEADERS]
+        lines = [name + b": " + value for name, value in headers.items() if name not in OWN_HEADERS]
         if self.wire == "anthropic" and b"anthropic-version" not in headers:
-            lines.append(b"anthropic-version: %b\r\n" % ANTHROPIC_VERSION)
-        sent = b"".join(lines)
-        if sent.count(b"\n") != len(lines) or sent.count(b"\r") != len(lines) or b"\0" in sent:
+            lines.append(b"anthropic-version: " + ANTHROPIC_VERSION)
+        lines.append(b"content-length: %d\r\n\r\n" % body_bytes)
+        sent = b"\r\n".join(lines)
+        if not len(lines) + 1 == sent.count(b"\n") == sent.count(b"\r") or b"\0" in sent:
             raise InputError("a header has a line break in it")
-        return b"%bcontent-length: %d\r\n\r\n" % (sent, body_bytes)
+        return sent
