@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
 
-from importlib.metadata import version
 from breakeven.gateway.admin_endpoint import Endpoint
 from breakeven.gateway.admin_upstreams import Reloaded, Upstreams
 from breakeven.render.json import published_schema
@@ -125,7 +125,7 @@ def _input_schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 def _answer_schemas() -> dict[str, Any]:
     """The published schemas of the same values that commands print, with their definitions beside them."""
-    keys, budgets, entries = (published_schema(name) for name in ("keys", "budgets", "entries"))
+    keys, budgets = published_schema("keys"), published_schema("budgets")
     documents = {
         "NewKey": published_schema("key"),
         "Keys": keys,

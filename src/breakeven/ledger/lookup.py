@@ -12,7 +12,7 @@ from breakeven.ledger.entry import LedgerEntry
 from breakeven.ledger.recording import ENTRY_COLUMNS
 
 _USAGE: Final = tuple(Usage.__dataclass_fields__)
-_OWN: Final = tuple(name for name in LedgerEntry.__dataclass_fields__ if name not in {"usage", "tags", "stream"})
+_OWN: Final = tuple(name for name in LedgerEntry.__struct_fields__ if name not in {"usage", "tags", "stream"})
 
 
 def entries(connection: sqlite3.Connection, request_id: str) -> tuple[LedgerEntry, ...]:

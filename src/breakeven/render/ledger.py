@@ -7,6 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import asdict as struct_fields
+
 from breakeven import units
 from breakeven.ledger.backup import Backup
 from breakeven.ledger.entry import LedgerEntry
@@ -121,7 +123,7 @@ def render_entries(entries: Sequence[LedgerEntry], output_format: str, style: te
 
 def entry_body(entry: LedgerEntry) -> dict[str, Any]:
     """One attempt as it is in the ledger; ``nano_usd`` is the effective cost."""
-    body = asdict(entry)
+    body = struct_fields(entry) | {"usage": asdict(entry.usage)}
     nano_usd = body.pop("effective_nano_usd")
     return body | {
         "started_at": moment_text(entry.started_at_ns),
