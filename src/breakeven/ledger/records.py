@@ -66,7 +66,11 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 def framed(record: Record, sequence: int) -> bytes:
     """The record as it is written: length, checksum, number, MessagePack."""
     payload = _encode(record)
-    return HEADER.pack(len(payload), zlib.crc32(payload, sequence & 0xFFFFFFFF), sequence) + payload
+    return HEADER.pack(len(payload), _checksum(payload, sequence), sequence) + payload
+
+
+def _checksum(payload: bytes, sequence: int) -> int:
+    return zlib.crc32(payload, zlib.crc32(sequence.to_bytes(8, "little")))
 
 
 def records(data: bytes) -> Iterator[tuple[int, Record]]:
@@ -102,6 +106,6 @@ def _record_at(data: bytes, offset: int) -> tuple[int, Record, int] | None:
     length, checksum, sequence = HEADER.unpack_from(data, offset)
     end = offset + HEADER.size + length
     payload = data[offset + HEADER.size : end]
-    if length == 0 or len(payload) < length or zlib.crc32(payload, sequence & 0xFFFFFFFF) != checksum:
+    if length == 0 or len(payload) < length or _checksum(payload, sequence) != checksum:
         return None
     return sequence, _decode(payload), end
