@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -29,7 +29,7 @@ class NewKey:
     """A key that was just made, with the only copy of its secret."""
 
     key: VirtualKey
-    secret: str
+    secret: str = field(repr=False)
 
 
 def digest(secret: str) -> bytes:
