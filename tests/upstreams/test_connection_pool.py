@@ -242,17 +242,23 @@ def test_an_exchange_given_up_is_heard_of_no_more_and_frees_its_place(run: Run) 
 
 
 def test_a_late_call_does_not_touch_the_next_exchange_on_the_connection(run: Run) -> None:
+    async def slow(caller: Caller) -> None:
+        while True:
+            await caller.request()
+            await asyncio.sleep(0.05)
+            caller.writer.write(OK)
+
     async def check() -> None:
-        async with serving(always(OK)) as server:
+        async with serving(slow) as server:
             client = upstream(server.port, limits=PoolLimits(max_connections=1))
-            first, second = Heard(), Heard()
-            over = client.send("/x", {}, b"", first)
-            client.send("/x", {}, b"", second)
-            await first.end()
-            over.pause()
-            over.abort()
-            over.resume()
-            assert (await second.end()).body == b"{}"
+            for late in ("pause", "resume", "abort"):
+                first, second = Heard(), Heard()
+                over = client.send("/x", {}, b"", first)
+                client.send("/x", {}, b"", second)
+                await first.end()
+                assert client.counts.active == 1
+                getattr(over, late)()
+                assert (await second.end()).body == b"{}"
             assert len(server.callers) == 1
 
     run(check())
