@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from breakeven.errors import InputError
+from breakeven.upstreams.base_url import read_base_url
 from breakeven.upstreams.connection_pool import PoolLimits
 from breakeven.upstreams.credential import Credential
+from breakeven.upstreams.http_upstream import HttpUpstream
 from breakeven.upstreams.upstream import Timeouts
 from upstreams.loopback import CHUNKED, OK, Caller, Heard, Run, always, ask, once, serving, upstream
 
@@ -142,6 +144,23 @@ def test_the_request_carries_the_credential_and_only_headers_that_may_be_forward
             assert "sk-secret" not in repr(client)
             with pytest.raises(InputError):
                 client.send("/x", {b"x": b"a\r\nb: c"}, b"", Heard())
+
+    run(check())
+
+
+def test_anthropic_is_told_a_version_and_the_clients_own_goes_before(run: Run) -> None:
+    async def check() -> None:
+        async with serving(always(OK)) as server:
+            url = read_base_url(f"http://127.0.0.1:{server.port}")
+            client = HttpUpstream("test", "anthropic", url, Credential(kind="x-api-key", secret="s"))
+            for headers in ({}, {b"anthropic-version": b"2099-01-01"}):
+                heard = Heard()
+                client.send("/messages", headers, b"{}", heard)
+                await heard.end()
+            first, second = server.requests
+            assert b"\r\nx-api-key: s\r\nanthropic-version: 2023-06-01\r\n" in first
+            assert b"\r\nanthropic-version: 2099-01-01\r\n" in second
+            assert b"2023-06-01" not in second
 
     run(check())
 
