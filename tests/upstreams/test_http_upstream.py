@@ -209,7 +209,7 @@ def test_silence_ends_by_the_timeout_that_it_falls_under(run: Run) -> None:
                 heard = await ask(client)
                 assert heard.failure is not None
                 assert (heard.failure.failure, heard.failure.sent) == (failure, True)
-                assert 0.28 <= loop.time() - began_s < 1.5
+                assert 0.28 <= loop.time() - began_s < 4
                 assert client.counts.active == 0
 
     run(check())
@@ -224,7 +224,7 @@ def test_an_answer_that_keeps_coming_is_not_timed_out(run: Run) -> None:
 
     async def check() -> None:
         async with serving(slow) as server:
-            assert (await ask(upstream(server.port, HASTY))).body == b"x" * 10
+            assert (await ask(upstream(server.port, Timeouts(first_byte_s=0.6, idle_s=0.6)))).body == b"x" * 10
 
     run(check())
 
