@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from breakeven.catalog.usage import Usage
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.codecs import ENDPOINTS, codec_of
-from breakeven.upstreams.event_stream import EventRelay, event_data, split_events
+from breakeven.upstreams.event_stream import event_data, split_events
 from breakeven.upstreams.wire import AnswerStream, Question, WireName
 
 
@@ -210,26 +210,17 @@ def test_an_event_that_never_ends_does_not_fill_memory(monkeypatch: pytest.Monke
     assert len(left) >= 4_800
 
 
-def test_what_follows_the_end_stays_behind_it() -> None:
+def test_nothing_follows_the_end() -> None:
     stream = reader("chat")
     assert stream.feed(b"data: [DONE]\n\n: bye\n\nrest") == b""
-    assert stream.feed(b"more") == b""
-    assert stream.ending == b"data: [DONE]\n\n: bye\n\nrestmore"
+    assert stream.feed(b"more\n\n") + stream.finish() == b""
+    assert stream.ending == b"data: [DONE]\n\n"
 
 
 def test_events_are_split_and_read_as_the_standard_says() -> None:
     data = b": c\n\ndata: a\ndata:b\r\n\r\nevent: x\rdata: [1]\r\rlast"
     assert b"".join(split_events(data)) == data
     assert [event_data(event) for event in split_events(data)] == [b"", b"a\nb", b" [1]", b""]
-
-
-def test_a_wire_says_what_its_events_mean() -> None:
-    relay = EventRelay()
-    for method in (relay.reported, relay.envelope_bytes):
-        with pytest.raises(NotImplementedError):
-            method()
-    with pytest.raises(NotImplementedError):
-        relay.look(b"")
 
 
 def test_groq_states_the_usage_of_a_stream_in_its_own_field() -> None:
