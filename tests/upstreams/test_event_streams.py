@@ -196,6 +196,22 @@ def test_an_error_event_passes_and_is_noticed(operation: Operation, wire: WireNa
     assert not stream.ended
 
 
+@pytest.mark.parametrize(
+    ("operation", "wire", "event"),
+    [
+        ("chat", "openai", 'data: {"usage":{nonsense'),
+        ("responses", "openai", 'data: {"response": nonsense'),
+        ("messages", "anthropic", 'data: {"type":"message_start", nonsense'),
+        ("messages", "anthropic", 'data: {"type":"message_start","message":5}'),
+    ],
+)
+def test_a_malformed_event_passes(operation: Operation, wire: WireName, event: str) -> None:
+    stream = reader(operation, wire)
+    assert stream.feed(wired([event], "\n")) == wired([event], "\n")
+    assert stream.usage() is None
+    assert stream.delivered_tokens() >= 1
+
+
 def test_a_failed_response_is_the_end_and_a_failure() -> None:
     failed = message_event("response.failed", response={**RESPONSE, "error": {"code": "x", "message": "no"}})
     stream = reader("responses")
