@@ -216,6 +216,14 @@ class Live:
         body = chat_body(order, model=model, max_tokens=max_tokens, stream=stream)
         return await self.ask("POST", "/v1/chat/completions", body, key=key or self.key, **more)
 
+    async def stalled_chat(self, order: Order, *, stay_s: float, max_tokens: int = 20) -> None:
+        """Ask for a stream, read nothing of it for a while, and go."""
+        body = chat_body(order, max_tokens=max_tokens, stream=True)
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
+        writer.write(_request("POST", "/v1/chat/completions", self.key, body))
+        await asyncio.sleep(stay_s)
+        writer.transport.abort()
+
     async def admin(self, path: str) -> Any:
         told = await self.ask("GET", path, key=ADMIN)
         assert told.status == 200, told
