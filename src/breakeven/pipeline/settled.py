@@ -74,7 +74,7 @@ def _outcome(relay: Relay) -> Outcome:
         return (
             "timeout" if relay.failure.failure.endswith("timeout") or relay.failure.failure == "deadline" else "failed"
         )
-    if relay.status >= 400:
+    if not 200 <= relay.status < 300:
         return "refused_by_upstream"
     if relay.stream is not None and (relay.stream.failure is not None or not relay.stream.ended):
         return "failed"
@@ -85,7 +85,7 @@ def _billed_nothing(relay: Relay) -> bool:
     """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
     if relay.failure is not None:
         return not relay.failure.sent
-    return relay.status >= 400
+    return not 200 <= relay.status < 300
 
 
 def _at_least_delivered(stated: Usage, relay: Relay) -> Usage:
