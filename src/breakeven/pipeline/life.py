@@ -189,5 +189,6 @@ class RequestLife:
     def _client_gone(self) -> None:
         """The client went: hear the upstream out, since that says what is billed, but not for ever."""
         if self._attempt is not None:
+            self._attempt.relay.hear_out()
             drain_s = self._shared.settings.drain_after_disconnect_s
             asyncio.get_running_loop().call_later(drain_s, self._attempt.relay.give_up)
