@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gateway.live import Live, Told, assert_one_number, configuration, cost_nano_usd
 from gateway.mock_upstream import MockUpstream, Order, mock_upstream
@@ -61,9 +59,7 @@ def test_leaving_an_upstream_that_never_ends_costs_an_estimate_within_the_bound(
             began = time.monotonic()
             told = await asyncio.gather(
                 *(
-                    live.chat(
-                        Order(kind="hang", after=CHUNKS, chunks=CHUNKS), stream=True, leave_after_events=events
-                    )
+                    live.chat(Order(kind="hang", after=CHUNKS, chunks=CHUNKS), stream=True, leave_after_events=events)
                     for events in range(1, CHUNKS + 1)
                 )
             )
