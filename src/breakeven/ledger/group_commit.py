@@ -41,6 +41,7 @@ class GroupCommit:
         self._stop = False
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
+        self._file: tuple[int, int] | None = None
         self.committed = committed
         self.newest = committed
         self._oldest_s: float | None = None
@@ -125,10 +126,11 @@ class GroupCommit:
             self._wake.set()
 
     def _writer(self) -> Recorder:
-        if self._recorder is None or not self._path.exists():
+        if self._recorder is None or _identity(self._path) != self._file:
             self._disconnect()
             self._connection = sqlite.connect(self._path, busy_timeout_s=COMMIT_TIMEOUT_S)
             self._recorder = Recorder(self._connection)
+            self._file = _identity(self._path)
         return self._recorder
 
     def _disconnect(self) -> None:
@@ -137,6 +139,15 @@ class GroupCommit:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._recorder = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now: one that was moved away is not to be written to under its old name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _floor(journal: Journal, finished: list[Segment]) -> int:
