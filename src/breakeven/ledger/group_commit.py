@@ -14,7 +14,7 @@ from breakeven.ledger.recording import Recorder, Settled
 from breakeven.stores import sqlite
 
 GATHER_S: Final = 0.02
-"""How long entries gather before they are committed; with the commit itself it stays below 50 ms."""
+"""The least time from one commit's beginning to the next's: what comes meanwhile is committed together."""
 
 BATCH_ROWS: Final = 2_000
 """The most entries of one transaction."""
@@ -83,11 +83,12 @@ class GroupCommit:
         return not self.backlog
 
     def _run(self) -> None:
+        begun_s = 0.0
         while not self._stop:
             self._wake.wait()
+            time.sleep(max(0.0, begun_s + GATHER_S - time.monotonic()))
             self._wake.clear()
-            if not self._stop:
-                time.sleep(GATHER_S)
+            begun_s = time.monotonic()
             self._cycle()
             if self.failure is not None and not self._stop:
                 time.sleep(RETRY_S)
