@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serving import MODEL, Served, gives, says, serving
+from gateway.serving import MODEL, Served, gives, in_turn, says, serving
 
 Check = Callable[[Served], Awaitable[None]]
 
@@ -189,8 +189,7 @@ def test_input_is_read_strictly(tmp_path: Path, method: str, path: str, body: An
 def test_a_request_has_all_its_attempts_and_the_sum_of_their_costs(tmp_path: Path) -> None:
     async def check(served: Served) -> None:
         fake = served.upstreams["fake"]
-        answers = iter([gives(503, b"{}"), says(input_tokens=7, output_tokens=3)])
-        fake.answering = lambda receiver, body: next(answers)(receiver, body)
+        fake.answering = in_turn(gives(503, b"{}"), says(input_tokens=7, output_tokens=3))
         answered = await served.chat()
         request_id = answered.headers["x-breakeven-request-id"]
         found = (await served.admin("GET", f"/admin/requests/{request_id}")).json

@@ -90,18 +90,10 @@ async def everything_that_is_shown(served: Served) -> str:
     shown.append(await served.ask("POST", "/v1/chat/completions", PROMPT.encode(), key=served.key))
     shown.append(await served.chat(PROMPT, max_tokens="many"))
     shown.append(await served.chat(PROMPT, model="gpt-unknown"))
-    for path in ("/healthz", "/readyz", "/metrics", "/nowhere", f"/admin/{served.key}"):
-        shown.append(await served.ask("GET", path, headers={"x-api-key": served.key}))
-    for path in (
-        "keys",
-        f"keys/{served.key_id}",
-        "budgets",
-        f"requests/{request_id}",
-        "totals?by=key,user,tag:a",
-        "upstreams",
-        "openapi.json",
-    ):
-        shown.append(await served.admin("GET", f"/admin/{path}"))
+    pages = ("/healthz", "/readyz", "/metrics", "/nowhere", f"/admin/{served.key}")
+    shown += [await served.ask("GET", path, headers={"x-api-key": served.key}) for path in pages]
+    pages = ("keys", f"keys/{served.key_id}", "budgets", f"requests/{request_id}", "totals?by=key,user", "upstreams")
+    shown += [await served.admin("GET", f"/admin/{path}") for path in (*pages, "openapi.json")]
     shown.append(await served.admin("POST", "/admin/reload"))
     shown.append(await served.admin("POST", "/admin/keys", {"tenant": "acme", "extra": 1}))
     return "".join(f"{each.headers}{each.body.decode()}" for each in shown)

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from gateway.serving import Served, breaks, gives, says, serving, tables_for
+from gateway.serving import Served, breaks, gives, in_turn, says, serving, tables_for
 
 pytest.importorskip("opentelemetry.sdk.trace")
 
@@ -45,8 +45,7 @@ def test_a_request_and_its_attempts_are_spans_of_the_clients_trace(tmp_path: Pat
 
     async def ask(served: Served) -> None:
         fake = served.upstreams["fake"]
-        answers = iter([gives(503, b"{}"), says(input_tokens=7, output_tokens=3)])
-        fake.answering = lambda receiver, body: next(answers)(receiver, body)
+        fake.answering = in_turn(gives(503, b"{}"), says(input_tokens=7, output_tokens=3))
         body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         answered = await served.ask("POST", "/v1/chat/completions", body, key=served.key, headers=headers)
