@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     "--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key."
 )
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least that is logged to standard error.",
 )
 @click.option(
     "--log-format",

@@ -42,7 +42,7 @@ def cost_comment(cost_nano_usd: int) -> bytes:
 
 
 class Answerer:
-    """Writes the end of one request to its client."""
+    """Writes the end of one request to its client. Its cost is that of all its attempts."""
 
     __slots__ = ("_call", "_reply")
 
@@ -64,10 +64,10 @@ class Answerer:
         ending = stream.ending if stream.ended else self._broken_off(attempt)
         self._reply.end(ending + cost_comment(cost_nano_usd))
 
-    def give_failure(self, attempt: Attempt) -> None:
+    def give_failure(self, attempt: Attempt, cost_nano_usd: int) -> None:
         """Tell of the last attempt's failure, of which the client has nothing yet."""
         relay = attempt.relay
-        headers = self._headers(attempt, 0)
+        headers = self._headers(attempt, cost_nano_usd)
         if relay.failure is not None:
             status, code = _FAILURES[relay.failure.failure]
             message = f"the upstream {attempt.target.name} did not answer: {relay.failure.message}"

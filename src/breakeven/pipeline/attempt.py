@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter
 
 from breakeven.catalog.usage import Usage
-from breakeven.errors import InputError
+from breakeven.errors import InputError, Unavailable
 from breakeven.ledger.entry import LedgerEntry, UsageBasis
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.prices import RowCost
@@ -15,6 +15,7 @@ from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.settled import Consumption, consumption
 from breakeven.pipeline.target import Route, Target
 from breakeven.policy.decision import Decision
+from breakeven.upstreams.upstream import UpstreamFailed
 from breakeven.upstreams.wire import Answer, Codec, Question
 
 
@@ -22,6 +23,7 @@ class Attempt:
     """What is known of an attempt while it is under way and after it."""
 
     __slots__ = (
+        "_started_at",
         "answer",
         "call",
         "codec",
@@ -54,30 +56,39 @@ class Attempt:
         self.number, self.started_at_ns, self.decision = number, started_at_ns, decision
         self.answer: Answer | None = None
         self.ttft_s: float | None = None
-        self.duration_s = 0.0
+        self.duration_s = self._started_at = 0.0
 
     @property
     def is_final(self) -> bool:
         """Whether the client has something of this answer, or the whole, or is gone: then no other is tried."""
         return self.relay.begun or self.consumed.outcome in ("ok", "client_gone")
 
-    async def send(self, reply: Reply, output_limit: int | None) -> None:
-        """Send the question and wait until nothing more of the answer matters."""
-        body = self.codec.request(self.question, self.target.model, output_limit)
-        self.relay = relay = Relay(self.question, self.codec, reply, self._headers_out())
-        started_at = perf_counter()
+    def start(self, body: bytes, reply: Reply) -> None:
+        """Send the question.
+
+        Raises:
+            InputError: a header of the client cannot be passed on; nothing was sent.
+        """
+        self.relay = Relay(self.question, self.codec, reply, self._headers_out())
+        self._started_at = perf_counter()
         headers = {**self.codec.headers, **self.call.headers}
-        relay.connect(self.target.upstream.send(self.codec.path, headers, body, relay))
+        self.relay.connect(self.target.upstream.send(self.codec.path, headers, body, self.relay))
+
+    async def finish(self) -> None:
+        """Wait until nothing more of the answer matters, and find what it used; a cancelled wait is given up."""
+        relay = self.relay
         try:
             await relay.finished
         except asyncio.CancelledError:
             relay.give_up()
-        ended_at = perf_counter()
-        self.duration_s = ended_at - started_at
+        self.duration_s = perf_counter() - self._started_at
         if relay.first_data_at is not None:
-            self.ttft_s = relay.first_data_at - started_at
-        if relay.failure is None and relay.stream is None and relay.status == 200:
-            self.answer = self.codec.answer(self.question, relay.body())
+            self.ttft_s = relay.first_data_at - self._started_at
+        if relay.failure is None and relay.stream is None and 200 <= relay.status < 300:
+            try:
+                self.answer = self.codec.answer(self.question, relay.body())
+            except Unavailable as error:  # an answer that cannot be translated was billed all the same
+                relay.failure = UpstreamFailed("protocol", error.message, sent=True)
         self.consumed = consumption(relay, self.question, self.target, self.answer)
 
     def entry(self, bound_nano_usd: int, requested: Route) -> LedgerEntry:

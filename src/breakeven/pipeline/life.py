@@ -34,13 +34,24 @@ class _Degraded(Exception):
 class RequestLife:
     """One request from its question to its answer. Each attempt has a hold and a row of its own."""
 
-    __slots__ = ("_answerer", "_attempt", "_call", "_question", "_reply", "_route", "_shared", "used_tokens")
+    __slots__ = (
+        "_answerer",
+        "_attempt",
+        "_call",
+        "_cost_nano_usd",
+        "_question",
+        "_reply",
+        "_route",
+        "_shared",
+        "used_tokens",
+    )
 
     def __init__(self, shared: Shared, call: Call, question: Question, route: Route, reply: Reply) -> None:
         self._shared, self._call, self._question, self._reply = shared, call, question, reply
         self._route = route
         self._answerer = Answerer(call, reply)
         self._attempt: Attempt | None = None
+        self._cost_nano_usd = 0
         self.used_tokens = 0
 
     async def run(self) -> None:
@@ -76,7 +87,7 @@ class RequestLife:
             elapsed_s = perf_counter() - started_at
             delay_s = self._shared.deployments.retry_delay_s(attempt, following, number, elapsed_s)
             if delay_s is None:
-                self._answerer.give_failure(attempt)
+                self._answerer.give_failure(attempt, self._cost_nano_usd)
                 return
             if delay_s:
                 await asyncio.sleep(delay_s)
@@ -88,6 +99,10 @@ class RequestLife:
         if codec is None:
             raise no_codec(self._question, target)
         scopes = self._shared.scopes(self._call, target.model)
+        try:
+            body = codec.request(self._question, target.model, self._output_limit(target, scopes))
+        except InputError as error:
+            raise Refusal(400, "invalid_request", error.message) from error
         at_ns, hold = await self._hold(target, scopes, number)
         if self._reply.gone:
             await self._shared.ledger.release(hold)
@@ -103,15 +118,21 @@ class RequestLife:
                 served_model=target.model, deployment=target.name, reasons=(*reasons, *candidate.reasons)
             ),
         )
+        try:
+            attempt.start(body, self._reply)
+        except InputError as error:
+            await self._shared.ledger.release(hold)
+            raise Refusal(400, "invalid_request", error.message) from error
         self._attempt = attempt
         self._shared.deployments.begin(attempt)
-        await attempt.send(self._reply, self._output_limit(target, scopes))
+        await attempt.finish()
         self._shared.deployments.end(attempt)
         entry = attempt.entry(hold.bound_nano_usd, self._route)
         await self._shared.ledger.settle(hold, entry)
         self.used_tokens += entry.usage.input_tokens + entry.usage.output_tokens
+        self._cost_nano_usd += entry.effective_nano_usd
         if attempt.is_final:
-            self._answerer.give(attempt, entry.effective_nano_usd)
+            self._answerer.give(attempt, self._cost_nano_usd)
         return attempt
 
     async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int) -> tuple[int, Hold]:
@@ -143,8 +164,7 @@ class RequestLife:
             raise Refusal(400, "not_priced", f"{', '.join(question.extras)}: what has no price here is not sent")
         processing = question.processing or "standard"
         try:
-            window = target.prices.paid_card(at_ns, processing).context_window_tokens
-            usage = bound_usage(question, target, window)
+            usage = bound_usage(question, target, target.prices.paid_card(at_ns, processing))
         except UnknownName as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         except InputError as error:
@@ -168,5 +188,6 @@ class RequestLife:
     def _client_gone(self) -> None:
         """The client went: hear the upstream out, since that says what is billed, but not for ever."""
         if self._attempt is not None:
+            self._attempt.relay.hear_out()
             drain_s = self._shared.settings.drain_after_disconnect_s
             asyncio.get_running_loop().call_later(drain_s, self._attempt.relay.give_up)

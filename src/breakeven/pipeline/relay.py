@@ -94,6 +94,11 @@ class Relay:
             self.failure = failure
             self._finish()
 
+    def hear_out(self) -> None:
+        """The client has gone, and its pace with it: an exchange that was paused for it goes on."""
+        if self._exchange is not None:
+            self._exchange.resume()
+
     def give_up(self) -> None:
         """Drop the exchange: the client has gone, and the bound for hearing the rest is reached."""
         if not self.finished.done():

@@ -1,0 +1,347 @@
+"""A gateway in a process of its own, as users start it, with a client that keeps what it was told.
+
+live = Live(folder, mock.url)
+live.start()
+told = await live.chat(Order(output_tokens=7), stream=True)
+live.kill()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from click.testing import CliRunner
+
+from breakeven.cli.main import breakeven
+from gateway.mock_upstream import CHEAP_MODEL, FREE_MODEL, MODEL, Order
+
+ADMIN = "be-admin-" + "b" * 32
+NANO_PER_INPUT, NANO_PER_OUTPUT = 1_000, 2_000
+"""What a token of the mock costs, nano-dollars: 1 and 2 dollars a million."""
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+_SERVES = re.compile(r"serves at http://127\.0\.0\.1:(\d+)/v1")
+_COST = re.compile(rb": breakeven cost_nano_usd=(\d+)")
+_METRIC = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+
+
+def configuration(url: str, **gateway: Any) -> str:
+    """A gateway with one mock upstream: a dear model, a cheaper one that it degrades to, and a free one."""
+    lines = ["[gateway]", *(f"{name} = {json.dumps(value)}" for name, value in gateway.items())]
+    prices = {"dear": (1, 2), "cheap": ("0.1", "0.2"), "free": (0, 0)}
+    for name, (in_usd, out_usd) in prices.items():
+        lines += ["[[upstreams]]", f'name = "{name}"', f'url = "{url}"', "max_output_tokens = 64"]
+        lines += [f"input_usd_per_mtok = {in_usd}", f"output_usd_per_mtok = {out_usd}"]
+        lines += ["first_byte_timeout_s = 1.0", "idle_timeout_s = 1.0"]
+    for model, upstream, more in (
+        (MODEL, "dear", f'degrade_to = "{CHEAP_MODEL}"'),
+        (CHEAP_MODEL, "cheap", ""),
+        (FREE_MODEL, "free", ""),
+        ("with-fallback", "dear", ""),
+    ):
+        lines += ["[[models]]", f'name = "{model}"', more, f'targets = [{{ upstream = "{upstream}" }}]']
+        if model == "with-fallback":
+            lines += [f'fallbacks = [{{ upstream = "cheap", model = "{CHEAP_MODEL}" }}]']
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a client was told. ``whole``: the body came to its end, a stream's [DONE] included."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    whole: bool = False
+
+    @property
+    def request_id(self) -> str:
+        return self.headers.get("x-breakeven-request-id", "")
+
+    @property
+    def cost_nano_usd(self) -> int | None:
+        """The cost as the header says it, or a stream's last comment; None where neither came."""
+        if (said := self.headers.get("x-breakeven-cost-nano-usd")) is not None:
+            return int(said)
+        found = _COST.search(self.body)
+        return None if found is None else int(found[1])
+
+    @property
+    def events(self) -> int:
+        """Events with text that came."""
+        return self.body.count(b'"delta":{"content"') + self.body.count(b'"delta": {"content"')
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Numbers(NamedTuple):
+    """What was spent, wherever it can be read."""
+
+    enforced: int
+    listed: int
+    metrics: int
+    totals: int
+    recomputed: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Live:
+    """A gateway's files, and its process while it runs."""
+
+    folder: Path
+    config: str
+    arguments: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    port: int = 0
+    key: str = ""
+    key_id: str = ""
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.db"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "stderr.txt").read_text("utf-8")
+
+    def cli(self, *arguments: str) -> Any:
+        """What a command prints as JSON; it runs in this process, the gateway in its own."""
+        said = CliRunner().invoke(breakeven, [*arguments, "--ledger", str(self.ledger), "--format", "json"])
+        assert said.exit_code == 0, said.output
+        return json.loads(said.stdout)
+
+    def new_key(self, user: str = "alice", *options: str) -> str:
+        """A key's secret; the last one made is used where none is named."""
+        made = self.cli("key", "create", "--tenant", "acme", "--team", "red", "--user", user, *options)
+        self.key, self.key_id = made["key"], made["key_id"]
+        return self.key
+
+    def budget(self, scope: str, nano_usd: int, *options: str) -> None:
+        usd = f"{nano_usd / 1e9:.9f}"
+        self.cli("budget", "set", scope, "--tenant", "acme", "--usd", usd, "--window", "total", *options)
+
+    def start(self, patience_s: float = 30.0) -> Live:
+        """Start the process and wait until it serves."""
+        (self.folder / "breakeven.toml").write_text(self.config, "utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE), "BREAKEVEN_ADMIN_KEY": ADMIN}
+        command = [sys.executable, "-m", "breakeven", "serve", "--port", "0", "--ledger", str(self.ledger)]
+        with (self.folder / "stderr.txt").open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments], cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        until = time.monotonic() + patience_s
+        while (found := _SERVES.search(self.log)) is None:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < until, f"not up in time: {self.log}"
+            time.sleep(0.02)
+        self.port = int(found[1])
+        return self
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self, patience_s: float = 20.0) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(patience_s)
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str = "",
+        leave_after_events: int | None = None,
+        leave_after_s: float | None = None,
+    ) -> Told:
+        """One request on a connection of its own; the client may leave before the end, whatever it has then is told."""
+        told = Told()
+        try:
+            async with asyncio.timeout(60):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**22)
+        except OSError:
+            return told
+        try:
+            async with asyncio.timeout(leave_after_s or 60):
+                await _converse(reader, writer, _request(method, path, key, body), told, leave_after_events)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            if isinstance(error, TimeoutError) and leave_after_s is None:
+                raise
+        finally:
+            writer.transport.abort()
+        return told
+
+    async def chat(
+        self,
+        order: Order,
+        *,
+        model: str = MODEL,
+        key: str = "",
+        max_tokens: int = 20,
+        stream: bool = False,
+        **more: Any,
+    ) -> Told:
+        body = chat_body(order, model=model, max_tokens=max_tokens, stream=stream)
+        return await self.ask("POST", "/v1/chat/completions", body, key=key or self.key, **more)
+
+    async def stalled_chat(self, order: Order, *, stay_s: float, max_tokens: int = 20) -> None:
+        """Ask for a stream, read nothing of it for a while, and go."""
+        body = chat_body(order, max_tokens=max_tokens, stream=True)
+        _, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
+        writer.write(_request("POST", "/v1/chat/completions", self.key, body))
+        await asyncio.sleep(stay_s)
+        writer.transport.abort()
+
+    async def admin(self, path: str) -> Any:
+        told = await self.ask("GET", path, key=ADMIN)
+        assert told.status == 200, told
+        return told.json
+
+    async def metrics(self) -> dict[str, float]:
+        """Each metric, added up over its labels."""
+        told = await self.ask("GET", "/metrics")
+        found: dict[str, float] = {}
+        for name, value in _METRIC.findall(told.body.decode()):
+            found[name] = found.get(name, 0.0) + float(value)
+        return found
+
+    async def quiet(self, patience_s: float = 10.0) -> dict[str, float]:
+        """Wait until nothing is under way and every row is in SQLite; the metrics then."""
+        until = time.monotonic() + patience_s
+        while True:
+            found = await self.metrics()
+            if not (found["breakeven_requests_under_way"] or found["breakeven_ledger_backlog_rows"]):
+                return found
+            assert time.monotonic() < until, {name: found[name] for name in found if "ledger" in name or "way" in name}
+            await asyncio.sleep(0.02)
+
+    async def numbers(self) -> dict[str, Numbers]:
+        """What was spent under every budget, read in five ways; nothing is held any more."""
+        metrics = await self.quiet()
+        assert metrics["breakeven_holds"] == 0
+        enforced = {each["scope"]: each for each in (await self.admin("/admin/budgets"))["budgets"]}
+        listed = {each["scope"]: each for each in self.cli("budget", "list")["budgets"]}
+        assert enforced == listed
+        found = {}
+        for scope, state in enforced.items():
+            assert state["reserved_nano_usd"] == 0, state
+            kind, _, name = scope.partition(":")
+            rows = self.cli("ledger", "totals", "--by", kind, "--only", f"{kind}={name}")["rows"]
+            found[scope] = Numbers(
+                enforced=state["spent_nano_usd"],
+                listed=listed[scope]["spent_nano_usd"],
+                metrics=int(metrics.get("breakeven_cost_nano_usd_total", 0)),
+                totals=sum(row["nano_usd"] for row in rows),
+                recomputed=sum(row["effective_nano_usd"] for row in self.rows() if scope in row["scope_texts"]),
+            )
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every entry in SQLite, with its scopes as texts."""
+        with closing(sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            query = "SELECT entries.*, scopes FROM entries JOIN scope_sets USING (scope_set) ORDER BY entries.rowid"
+            rows = [dict(row) for row in connection.execute(query)]
+        for row in rows:
+            row["scope_texts"] = {f"{kind}:{name}" for _, kind, name in json.loads(row["scopes"])}
+        return rows
+
+
+async def assert_one_number(live: Live, told: int | None = None) -> int:
+    """Nothing is held, and every way of reading what was spent gives the same; that number.
+
+    ``told``: what the clients were told, added up, where all of them were.
+    """
+    found = await live.numbers()
+    whole = {each.metrics for each in found.values()}
+    for scope, each in found.items():
+        assert each.enforced == each.listed == each.totals == each.recomputed, (scope, each)
+        if scope.startswith("tenant:"):
+            assert each.enforced == each.metrics, (scope, each)
+    assert len(whole) == 1
+    spent = whole.pop()
+    assert spent == sum(row["effective_nano_usd"] for row in live.rows())
+    if told is not None:
+        assert spent == told
+    return spent
+
+
+def chat_body(order: Order, *, model: str = MODEL, max_tokens: int = 20, stream: bool = False) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": order.text}]}
+    return {**body, "max_tokens": max_tokens, **({"stream": True} if stream else {})}
+
+
+def encoded(body: Any) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def cost_nano_usd(order: Order) -> int:
+    """What a request costs by the dear model's prices."""
+    return order.input_tokens * NANO_PER_INPUT + order.output_tokens * NANO_PER_OUTPUT
+
+
+def bound_nano_usd(body: Any, max_tokens: int = 20) -> int:
+    """What is held for a request: a token a byte, and all the output that it may ask for."""
+    return len(encoded(body)) * NANO_PER_INPUT + max_tokens * NANO_PER_OUTPUT
+
+
+def _request(method: str, path: str, key: str, body: Any) -> bytes:
+    data = b"" if body is None else encoded(body)
+    lines = [f"{method} {path} HTTP/1.1", "host: gateway", f"content-length: {len(data)}"]
+    if key:
+        lines.append(f"authorization: Bearer {key}")
+    return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+async def _converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, told: Told, most_events: int | None
+) -> None:
+    writer.write(request)
+    await writer.drain()
+    if most_events == 0:
+        return
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.strip().split("\r\n")
+    told.status = int(first.split()[1])
+    told.headers = dict(line.split(": ", 1) for line in lines)
+    if "content-length" in told.headers:
+        told.body = await reader.readexactly(int(told.headers["content-length"]))
+        told.whole = True
+        return
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        told.body += (await reader.readexactly(size + 2))[:-2]
+        if most_events is not None and told.events >= most_events:
+            return
+    told.whole = b"data: [DONE]" in told.body

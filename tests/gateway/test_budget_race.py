@@ -1,0 +1,92 @@
+"""Five hundred requests at once against budgets that fit some of them: as many go through as fit, and not one more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.live import (
+    Live,
+    assert_one_number,
+    bound_nano_usd,
+    chat_body,
+    configuration,
+    cost_nano_usd,
+    encoded,
+)
+from gateway.mock_upstream import Order, mock_upstream
+
+PARALLEL = 500
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Iterator[Live]:
+    with Live(folder=tmp_path, config="", arguments=("--upstream", "echo")) as live:
+        yield live
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("tightest", ["user", "team", "key"])
+def test_a_burst_spends_exactly_what_fits_under_three_budgets(echo: Live, tightest: str, stream: bool) -> None:
+    """The echo knows its usage before, so that the hold is the cost and nothing is left over but less than one."""
+    body = {"model": "echo", "messages": [{"role": "user", "content": "say this again"}], "max_tokens": 8}
+    body |= {"stream": True} if stream else {}
+
+    async def scenario() -> None:
+        alone = await echo.ask("POST", "/v1/chat/completions", body, key=echo.key)
+        cost = alone.cost_nano_usd
+        assert cost
+        fits = 137
+        scopes = {"user": "user:alice", "team": "team:red", "key": f"key:{echo.key_id}"}
+        for place, (kind, scope) in enumerate(scopes.items()):
+            room = fits if kind == tightest else fits + 40 * (place + 1)
+            echo.budget(scope, (1 + room) * cost + cost - 1)
+        echo.budget("tenant:acme", 10**12)
+        told = await asyncio.gather(
+            *(echo.ask("POST", "/v1/chat/completions", body, key=echo.key) for _ in range(PARALLEL))
+        )
+        assert Counter(each.status for each in told) == {200: fits, 429: PARALLEL - fits}
+        assert all(each.whole for each in told if each.status == 200)
+        assert {each.cost_nano_usd for each in told} == {cost, 0}
+        assert await assert_one_number(echo, (1 + fits) * cost) == (1 + fits) * cost
+
+    echo.new_key()
+    echo.start()
+    asyncio.run(scenario())
+
+
+def test_a_burst_waits_for_holds_and_spends_all_that_can_be_spent(tmp_path: Path) -> None:
+    """Holds are four times what requests cost; who is let in is who still fits once the others are settled."""
+    order = Order(delay_s=0.004)
+    bodies = [chat_body(order), chat_body(order, stream=True)]
+    bodies = [encoded(body).ljust(max(len(encoded(each)) for each in bodies)) for body in bodies]  # equal holds
+    cost, bound = cost_nano_usd(order), bound_nano_usd(bodies[0])
+    limits = {"team:red": 60 * cost + bound, "user:alice": 75 * cost + bound - 1, "tenant:acme": 10**12}
+    fits = (limits["team:red"] - bound) // cost + 1
+    assert bound > 2 * cost
+
+    async def scenario() -> None:
+        async with mock_upstream() as mock:
+            with Live(folder=tmp_path, config=configuration(mock.url)) as live:
+                live.new_key()
+                for scope, limit in limits.items():
+                    live.budget(scope, limit)
+                live.budget(f"key:{live.key_id}", 90 * cost + bound)
+                live.start()
+                told = await asyncio.gather(
+                    *(
+                        live.ask("POST", "/v1/chat/completions", bodies[number % 2], key=live.key)
+                        for number in range(PARALLEL)
+                    )
+                )
+                assert Counter(each.status for each in told) == {200: fits, 429: PARALLEL - fits}
+                assert all(each.whole for each in told if each.status == 200)
+                assert len(mock.bills) == fits
+                spent = await assert_one_number(live, sum(each.cost_nano_usd or 0 for each in told))
+                assert spent == fits * cost <= limits["team:red"]
+
+    asyncio.run(scenario())
