@@ -118,6 +118,7 @@ def test_gauges_say_what_is_enforced(tmp_path: Path) -> None:
                 assert (await served.admin("PUT", "/admin/budgets", body)).status == 200
             cost = int((await served.chat()).headers["x-breakeven-cost-nano-usd"])
             await served.chat(model="gpt-unknown")
+            assert await served.ledger.flush()
             found = await scraped(served)
 
             def gauge(name: str, /, **labels: str) -> float:
