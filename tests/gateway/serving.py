@@ -1,7 +1,7 @@
 """A gateway that really serves, for tests: a ledger of its own, a port of its own, an upstream that is an object.
 
-    async with serving(tmp_path) as served:
-        status, headers, body = await served.ask("POST", "/v1/chat/completions", {...}, key=served.key)
+async with serving(tmp_path) as served:
+    status, headers, body = await served.ask("POST", "/v1/chat/completions", {...}, key=served.key)
 """
 
 from __future__ import annotations

@@ -61,9 +61,7 @@ def test_leaving_an_upstream_that_never_ends_costs_an_estimate_within_the_bound(
             began = time.monotonic()
             told = await asyncio.gather(
                 *(
-                    live.chat(
-                        Order(kind="hang", after=CHUNKS, chunks=CHUNKS), stream=True, leave_after_events=events
-                    )
+                    live.chat(Order(kind="hang", after=CHUNKS, chunks=CHUNKS), stream=True, leave_after_events=events)
                     for events in range(1, CHUNKS + 1)
                 )
             )
