@@ -122,9 +122,13 @@ def milliseconds(seconds: float) -> str:
 
 
 def report(title: str, figures: Sequence[Figure]) -> None:
-    """Print a table in Markdown, aligned for a terminal."""
+    """Print a table of figures in Markdown."""
     head = Figure(what="what", figure="figure", target="target", beside="beside it")
-    rows = [(row.what, row.figure, row.target, row.beside) for row in (head, *figures)]
+    table(title, [(row.what, row.figure, row.target, row.beside) for row in (head, *figures)])
+
+
+def table(title: str, rows: Sequence[Sequence[str]]) -> None:
+    """Print a table in Markdown, aligned for a terminal; the first row is its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

@@ -1,6 +1,6 @@
 """All benchmarks, one after another: ``make bench``. Prints their tables and writes them to ``build/benchmarks/``.
 
-usage: benchmarks/run.py [--record]
+usage: benchmarks/run.py [planning|gateway] [--record] [options of gateway/compare.py]
 
 With ``--record`` the tables also become those of docs/benchmarks.md, and the chart that of docs/images/.
 """
@@ -14,12 +14,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from measure import OUT, REPOSITORY
 
-BENCHES = (
+HERE = Path(__file__).resolve().parent
+PLANNING = (
     "plan_catalogue.py",
     "help_start.py",
     "trace_million.py",
@@ -32,8 +34,9 @@ BENCHES = (
     "commitment_search.py",
     "fleet_14_days.py",
 )
+GATEWAY = ("gateway/compare.py",)
+PARTS = {"planning": PLANNING, "gateway": GATEWAY}
 PAGE = REPOSITORY / "docs/benchmarks.md"
-FIGURES = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
 
 def machine() -> str:
@@ -50,23 +53,42 @@ def _processor() -> str:
     return named[1] if named else platform.processor() or "processor unknown"
 
 
-def main() -> None:
-    """Run them, keep what they print."""
+def figures_of(benches: Sequence[str], options: Sequence[str]) -> str:
+    """What some benchmarks print, after a line that says on what."""
     begun = time.perf_counter()
     tables = []
-    for bench in BENCHES:
-        call = [sys.executable, str(Path(__file__).with_name(bench))]
-        tables.append(subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY).stdout)
+    shared = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+    for bench in benches:
+        call = [sys.executable, str(HERE / bench), *options]
+        made = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY, env=shared)
+        tables.append(made.stdout)
         print(tables[-1], end="", flush=True)
     taken = f"Measured on {machine()}, all in {time.perf_counter() - begun:.0f} s.\n"
-    text = "\n".join([taken, *(table.rstrip() + "\n" for table in tables)])
     print(taken)
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "benchmarks.md").write_text(text, encoding="utf-8")
-    if sys.argv[1:] == ["--record"]:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(FIGURES.sub(lambda match: f"{match[1]}{text}{match[2]}", page), encoding="utf-8")
+    return "\n".join([taken, *(table.rstrip() + "\n" for table in tables)])
+
+
+def record(part: str, text: str) -> None:
+    """Put figures between their marks on the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)", re.DOTALL)
+    PAGE.write_text(between.sub(lambda match: f"{match[1]}{text}{match[2]}", page), encoding="utf-8")
+    if part == "planning":
         shutil.copy(OUT / "growth.svg", REPOSITORY / "docs/images/growth.svg")
+
+
+def main() -> None:
+    """Run them, keep what they print."""
+    arguments = sys.argv[1:]
+    recorded = "--record" in arguments
+    options = [each for each in arguments if each != "--record"]
+    parts = [options.pop(0)] if options and options[0] in PARTS else list(PARTS)
+    OUT.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        text = figures_of(PARTS[part], options if part == "gateway" else ())
+        (OUT / f"{part}.md").write_text(text, encoding="utf-8")
+        if recorded:
+            record(part, text)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gateway.live import Live, Told, assert_one_number, configuration, cost_nano_usd
 from gateway.mock_upstream import MockUpstream, Order, mock_upstream

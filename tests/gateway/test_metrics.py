@@ -12,7 +12,6 @@ from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.totals import TotalsQuery, totals
 from gateway.serving import ADMIN, Served, breaks, gives, says, serving, tables_for
 
-
 COUNTERS = {
     "breakeven_requests_total": "requests",
     "breakeven_attempts_total": "attempts",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from breakeven.errors import Unavailable
+from breakeven.errors import InputError, Unavailable
 from breakeven.ledger.journal import Journal, read, segment_paths
 from breakeven.ledger.records import LARGEST_BYTES, MAGIC, EntryRecord, FreedRecord, HeldRecord, Record, framed, records
 from breakeven.policy.scope import Scope
@@ -132,3 +134,11 @@ def test_a_journal_that_grew_to_its_limit_refuses(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="as large as it may become"):
         journal.promise(3 * SEGMENT)
     assert journal.size_bytes <= 3 * SEGMENT
+
+
+def test_a_record_of_a_newer_program_is_refused_and_not_dropped() -> None:
+    payload = msgspec.msgpack.encode(["newer", "r1"])
+    numbered = (7).to_bytes(8, "little") + payload
+    head = len(payload).to_bytes(4, "little") + zlib.crc32(numbered).to_bytes(4, "little")
+    with pytest.raises(InputError, match="does not know"):
+        list(records(MAGIC + head + numbered))

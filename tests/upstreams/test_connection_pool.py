@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Callable
 from typing import NoReturn
 
 from breakeven.upstreams.base_url import read_base_url
@@ -144,18 +145,25 @@ def test_a_connection_that_the_server_will_close_is_not_kept(run: Run) -> None:
     run(check())
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
 def test_the_connection_used_last_is_used_next_and_the_others_age_away(run: Run) -> None:
     async def check() -> None:
         async with serving(always(OK)) as server:
-            client = upstream(server.port, limits=PoolLimits(max_idle_s=0.2))
+            client = upstream(server.port, limits=PoolLimits(max_idle_s=0.5))
             await asyncio.gather(*(ask(client) for _ in range(4)))
             assert client.counts.idle == 4
-            for _ in range(10):
-                await ask(client)
-                await asyncio.sleep(0.04)
-            assert client.counts.idle == 1
-            await asyncio.sleep(0.4)
-            assert client.counts.idle == 0
+            async with asyncio.timeout(10):
+                while client.counts.idle > 1:
+                    await ask(client)
+                    await asyncio.sleep(0.01)
+            await ask(client)
+            assert len(server.callers) == 4
+            await until(lambda: client.counts.idle == 0)
 
     run(check())
 
@@ -167,8 +175,7 @@ def test_a_server_that_says_how_long_it_keeps_a_connection_is_believed(run: Run)
         async with serving(always(answer)) as server:
             client = upstream(server.port, Timeouts(idle_s=0.2))
             await ask(client)
-            await asyncio.sleep(0.1)
-            assert client.counts.idle == 0
+            await until(lambda: client.counts.idle == 0)
 
     run(check())
 
@@ -177,10 +184,10 @@ def test_a_connection_does_not_outlive_its_age(run: Run) -> None:
     async def check() -> None:
         async with serving(always(OK)) as server:
             client = upstream(server.port, limits=PoolLimits(max_age_s=0.1))
-            for _ in range(6):
+            for _ in range(20):
                 await ask(client)
-                await asyncio.sleep(0.05)
-            assert 2 <= len(server.callers) <= 4
+                await asyncio.sleep(0.01)
+            assert 2 <= len(server.callers) < 20
 
     run(check())
 
@@ -242,17 +249,23 @@ def test_an_exchange_given_up_is_heard_of_no_more_and_frees_its_place(run: Run) 
 
 
 def test_a_late_call_does_not_touch_the_next_exchange_on_the_connection(run: Run) -> None:
+    async def slow(caller: Caller) -> None:
+        while True:
+            await caller.request()
+            await asyncio.sleep(0.05)
+            caller.writer.write(OK)
+
     async def check() -> None:
-        async with serving(always(OK)) as server:
+        async with serving(slow) as server:
             client = upstream(server.port, limits=PoolLimits(max_connections=1))
-            first, second = Heard(), Heard()
-            over = client.send("/x", {}, b"", first)
-            client.send("/x", {}, b"", second)
-            await first.end()
-            over.pause()
-            over.abort()
-            over.resume()
-            assert (await second.end()).body == b"{}"
+            for late in ("pause", "resume", "abort"):
+                first, second = Heard(), Heard()
+                over = client.send("/x", {}, b"", first)
+                client.send("/x", {}, b"", second)
+                await first.end()
+                assert client.counts.active == 1
+                getattr(over, late)()
+                assert (await second.end()).body == b"{}"
             assert len(server.callers) == 1
 
     run(check())

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from breakeven.errors import InputError
+from breakeven.upstreams.base_url import read_base_url
 from breakeven.upstreams.connection_pool import PoolLimits
 from breakeven.upstreams.credential import Credential
+from breakeven.upstreams.http_upstream import HttpUpstream
 from breakeven.upstreams.upstream import Timeouts
 from upstreams.loopback import CHUNKED, OK, Caller, Heard, Run, always, ask, once, serving, upstream
 
@@ -146,6 +148,23 @@ def test_the_request_carries_the_credential_and_only_headers_that_may_be_forward
     run(check())
 
 
+def test_anthropic_is_told_a_version_and_the_clients_own_goes_before(run: Run) -> None:
+    async def check() -> None:
+        async with serving(always(OK)) as server:
+            url = read_base_url(f"http://127.0.0.1:{server.port}")
+            client = HttpUpstream("test", "anthropic", url, Credential(kind="x-api-key", secret="s"))
+            for headers in ({}, {b"anthropic-version": b"2099-01-01"}):
+                heard = Heard()
+                client.send("/messages", headers, b"{}", heard)
+                await heard.end()
+            first, second = server.requests
+            assert b"\r\nx-api-key: s\r\nanthropic-version: 2023-06-01\r\n" in first
+            assert b"\r\nanthropic-version: 2099-01-01\r\n" in second
+            assert b"2023-06-01" not in second
+
+    run(check())
+
+
 def test_a_redirect_is_an_answer_like_any_other(run: Run) -> None:
     async def check() -> None:
         async with serving(always(b"HTTP/1.1 307 X\r\nlocation: http://x/\r\ncontent-length: 0\r\n\r\n")) as server:
@@ -190,7 +209,7 @@ def test_silence_ends_by_the_timeout_that_it_falls_under(run: Run) -> None:
                 heard = await ask(client)
                 assert heard.failure is not None
                 assert (heard.failure.failure, heard.failure.sent) == (failure, True)
-                assert 0.28 <= loop.time() - began_s < 1.5
+                assert 0.28 <= loop.time() - began_s < 4
                 assert client.counts.active == 0
 
     run(check())
@@ -205,7 +224,7 @@ def test_an_answer_that_keeps_coming_is_not_timed_out(run: Run) -> None:
 
     async def check() -> None:
         async with serving(slow) as server:
-            assert (await ask(upstream(server.port, HASTY))).body == b"x" * 10
+            assert (await ask(upstream(server.port, Timeouts(first_byte_s=0.6, idle_s=0.6)))).body == b"x" * 10
 
     run(check())
 

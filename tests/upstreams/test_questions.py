@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from breakeven.errors import InputError
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.codecs import ENDPOINTS, codec_of
+from breakeven.upstreams.openai_chat import ChatCodec
 from breakeven.upstreams.question_fields import PREFIX_BYTES
 from breakeven.upstreams.wire import Codec, Question, WireName
 
@@ -262,8 +263,13 @@ def test_a_stream_is_asked_for_its_usage() -> None:
     assert asked["stream_options"] == {"include_usage": True, "include_obfuscation": False}
     already = read("chat", stream=True, stream_options={"include_usage": True})
     assert codec.request(already, "m", None) is already.body
-    with pytest.raises(InputError, match="stream_options"):
-        codec.request(read("chat", stream=True, stream_options=5), "m", None)
+
+
+@pytest.mark.parametrize("operation", ["chat", "completions"])
+@pytest.mark.parametrize("options", [5, [], {"include_usage": "yes"}])
+def test_malformed_stream_options_are_refused_before_anything_is_sent(operation: Operation, options: object) -> None:
+    with pytest.raises(InputError, match=r"stream_options|include_usage"):
+        read(operation, stream=True, stream_options=options)
 
 
 def test_a_limit_is_set_only_where_the_client_has_none() -> None:
@@ -295,6 +301,12 @@ def test_which_wire_serves_which_endpoint(operation: Operation, wire: WireName, 
 def test_a_refusal_of_the_same_wire_passes_as_it_came() -> None:
     for operation in OPERATIONS:
         assert own_codec(operation).refusal(418, b"any bytes") == b"any bytes"
+
+
+def test_a_server_that_refuses_stream_options_is_not_sent_any() -> None:
+    question = read("chat", stream=True)
+    assert ChatCodec(asks_usage=False).request(question, "m", None) is question.body
+    assert json.loads(ChatCodec(limit_field="max_tokens").request(question, "gpt-5", 4))["max_tokens"] == 4
 
 
 def test_embeddings_have_no_stream() -> None:

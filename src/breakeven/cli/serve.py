@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from breakeven.cli.ledger_options import ledger_option
 if TYPE_CHECKING:
     from breakeven.cli.config import Configuration
     from breakeven.gateway.gateway import Configured
+    from breakeven.gateway.logs import LogFormat
 
 
 @click.command(short_help="The gateway: every request priced, every budget held.")
@@ -34,27 +34,42 @@ if TYPE_CHECKING:
     "--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key."
 )
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least that is logged to standard error.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the log is written; it has no prompts and no keys.",
 )
 @click.pass_context
 def serve(
     context: click.Context,
     /,
+    *,
     host: str,
     port: int,
     ledger_path: Path,
     upstreams: tuple[str, ...],
     admin_key_file: Path | None,
     log_level: str,
+    log_format: LogFormat,
 ) -> None:
     """An OpenAI-compatible gateway: authorise, hold budgets, send, price, record.
 
     Point a client's base URL at it and use a key of `breakeven key create` (same --ledger).
     """
     from breakeven.gateway.admin_secret import admin_secret
+    from breakeven.gateway.logs import EntryLog, set_up_logs
     from breakeven.gateway.serving import serve_until_stopped
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    set_up_logs(sys.stderr, log_level, log_format)
+    entry_log = EntryLog(sys.stderr, log_format) if log_level in ("debug", "info") else None
     secret, told = admin_secret(ledger_path, admin_key_file)
 
     def read() -> Configured:
@@ -66,7 +81,7 @@ def serve(
     def ready(url: str) -> None:
         click.echo(f"breakeven serves at {url}/v1 (ledger {ledger_path}; {told})", err=True)
 
-    serve_until_stopped(host, port, ledger_path, read, secret, ready)
+    serve_until_stopped(host, port, ledger_path, read, secret, ready, entry_log)
 
 
 def _configured(configuration: Configuration, upstreams: tuple[str, ...], port: int) -> Configured:

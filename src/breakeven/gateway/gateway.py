@@ -22,6 +22,7 @@ from breakeven.gateway.metrics import Metrics
 from breakeven.gateway.model_calls import ModelCalls
 from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
+from breakeven.gateway.traces import traces_to
 from breakeven.gateway.upstream_report import UpstreamReport
 from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.sqlite_ledger import SqliteLedger
@@ -69,6 +70,9 @@ class Gateway:
         self._upstreams = UpstreamSet()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._stopping = asyncio.Event()
+        self._traces = traces_to(settings.otlp_endpoint)
+        if self._traces is not None:
+            ledger.observers.append(self._traces.observe)
         self.server = HttpServer(self._router(AdminAccess(admin_secret)), _limits(settings))
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
@@ -118,6 +122,8 @@ class Gateway:
             await asyncio.sleep(0)
         await self._upstreams.close()
         await self._ledger.close()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
     def _routes(self, configured: Configured) -> Routes:
         upstreams = self._upstreams.of(configured.config.upstreams)
@@ -126,7 +132,7 @@ class Gateway:
     def _router(self, access: AdminAccess) -> Router:
         router = Router()
         upstreams = UpstreamReport(self.pipeline, self._upstreams)
-        calls = ModelCalls(self.pipeline)
+        calls = ModelCalls(self.pipeline, self._traces)
         for operation, path in PATHS.items():
             router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
         router.add("GET", "/v1/models", calls.models)

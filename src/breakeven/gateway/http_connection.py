@@ -5,18 +5,33 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
-from breakeven.gateway.http_head import CONTINUE, header_lines, status_line
+from breakeven.gateway.http_head import CONTINUE, DateLine, header_lines, status_line
 from breakeven.gateway.http_reply import HttpReply
 from breakeven.gateway.http_request import Request
-from breakeven.gateway.refusal import OVERLOADED, TOO_MANY_CONNECTIONS, TOO_SLOW, Refusal
+from breakeven.gateway.limits import Limits
+from breakeven.gateway.refusal import OVERLOADED, TOO_MANY_CONNECTIONS, TOO_SLOW, ErrorBody, Refusal
 from breakeven.gateway.request_reader import RequestReader
-
-if TYPE_CHECKING:
-    from breakeven.gateway.http_server import HttpServer
+from breakeven.gateway.work import Work
 
 PROBE_S = 1.0
+
+
+class Keeper(Protocol):
+    """The server, as its connections need it."""
+
+    work: Work
+    limits: Limits
+    error_body: ErrorBody
+    date: DateLine
+    draining: bool
+
+    def enter(self, connection: HttpConnection, /) -> bool:
+        """Keep a new connection. False: there are too many."""
+
+    def leave(self, connection: HttpConnection, /) -> None:
+        """A connection is no more."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -48,7 +63,7 @@ class HttpConnection(asyncio.Protocol):
         "server",
     )
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: Keeper) -> None:
         self.server = server
         self._work = server.work
         self._limits = server.limits
@@ -133,6 +148,16 @@ class HttpConnection(asyncio.Protocol):
         self._reply.drained()
 
     # -- called by the reply and the server ---------------------------------------------------------------------------
+
+    @property
+    def draining(self) -> bool:
+        """Whether the answer is to be this connection's last."""
+        return self.server.draining
+
+    @property
+    def common_lines(self) -> bytes:
+        """The header lines that every answer has."""
+        return self.server.date.lines
 
     def write(self, data: bytes) -> None:
         """Send bytes before the loop's next turn: what is written in one turn leaves in one system call."""

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from breakeven.gateway.http_head import WITHOUT_BODY, header_lines, status_line
 from breakeven.gateway.http_request import Request
 from breakeven.pipeline.reply import Headers
 
-if TYPE_CHECKING:
-    from breakeven.gateway.http_connection import HttpConnection
-
 Framing = Literal["chunked", "close", "none"]
 """How the client sees the end of a stream: by its last chunk, by the connection's end, or there is no body."""
+
+
+class Carrier(Protocol):
+    """The connection that a reply is written to."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether this answer is to be the connection's last."""
+        ...
+
+    @property
+    def common_lines(self) -> bytes:
+        """The header lines that every answer has."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the answer."""
+        ...
+
+    def finish(self, data: bytes, keep_alive: bool) -> None:
+        """Send the end of the answer."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection."""
+        ...
 
 
 class HttpReply:
@@ -35,7 +58,7 @@ class HttpReply:
         "request",
     )
 
-    def __init__(self, connection: HttpConnection, request: Request) -> None:
+    def __init__(self, connection: Carrier, request: Request) -> None:
         self._connection = connection
         self._framing: Framing = "chunked"
         self.request = request
@@ -123,11 +146,10 @@ class HttpReply:
             self.on_drained()
 
     def _head(self, status: int, headers: Headers, framing: bytes) -> bytes:
-        server = self._connection.server
-        if server.draining:
+        if self._connection.draining:
             self.keep_alive = False
         if not self.keep_alive:
             framing += b"connection: close\r\n"
         elif not self.request.http_1_1:
             framing += b"connection: keep-alive\r\n"
-        return b"%b%b%b%b\r\n" % (status_line(status), server.date.lines, header_lines(headers), framing)
+        return b"%b%b%b%b\r\n" % (status_line(status), self._connection.common_lines, header_lines(headers), framing)

@@ -94,7 +94,7 @@ def _ledger_state(health: LedgerHealth) -> Iterator[Metric]:
     yield _gauge("breakeven_ledger_up", "1 where the ledger can be written", int(health.failure is None))
     yield _gauge("breakeven_ledger_backlog_rows", "Journal rows that are not in the ledger yet", health.backlog_rows)
     yield _gauge("breakeven_journal_bytes", "Size of the journal on disk", health.journal_bytes)
-    yield _gauge("breakeven_last_commit_age_seconds", "Seconds since the last commit", health.last_commit_age_s)
+    yield _gauge("breakeven_backlog_age_seconds", "Seconds that entries have waited for SQLite", health.backlog_age_s)
     yield _gauge("breakeven_holds", "Requests with money set aside", health.holds)
     yield _gauge("breakeven_holds_nano_usd", "Money set aside for them, nano-dollars", health.holds_nano_usd)
     yield _counter(

@@ -11,6 +11,7 @@ import msgspec
 
 from breakeven.errors import Unavailable
 from breakeven.gateway.http_request import Request
+from breakeven.gateway.traces import Traces
 from breakeven.pipeline.authorise import authorised_key
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.pipeline import Pipeline
@@ -38,14 +39,16 @@ _JSON: Final = (b"content-type", b"application/json")
 class ModelCalls:
     """Answers the requests of all model endpoints with one pipeline."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, traces: Traces | None = None) -> None:
         self._pipeline = pipeline
+        self._traces = traces
         self._ids = RequestIds()
 
     async def serve(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         """Answer one request of an endpoint."""
         at_ns = time_ns()
         request_id = self._ids.next(at_ns)
+        refused: str | None = None
         try:
             key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
             call = Call(
@@ -57,12 +60,17 @@ class ModelCalls:
                 headers=_forwarded(request.headers),
                 received_at_ns=at_ns,
             )
-            await self._pipeline.serve(call, reply)
+            await self._pipeline.serve(call if self._traces is None else self._traces.begin(call), reply)
         except Refusal as refusal:
+            refused = refusal.code
             self._pipeline.refused(refusal)
             _refuse(endpoint, request_id, refusal, reply)
         except Unavailable as error:
+            refused = "ledger_unavailable"
             _refuse(endpoint, request_id, Refusal(503, "ledger_unavailable", error.message, retry_after_s=1.0), reply)
+        finally:
+            if self._traces is not None:
+                self._traces.end(request_id, refused)
 
     async def models(self, request: Request, reply: Reply) -> None:
         """``GET /v1/models``: what a key may call."""

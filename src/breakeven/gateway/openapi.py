@@ -125,13 +125,8 @@ def _input_schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 def _answer_schemas() -> dict[str, Any]:
     """The published schemas of the same values that commands print, with their definitions beside them."""
-    keys, budgets = published_schema("keys"), published_schema("budgets")
-    documents = {
-        "NewKey": published_schema("key"),
-        "Keys": keys,
-        "Budgets": budgets,
-        "Totals": published_schema("totals"),
-    }
+    names = {"NewKey": "key", "Keys": "keys", "Budgets": "budgets", "Totals": "totals", "Entries": "entries"}
+    documents = {name: published_schema(published) for name, published in names.items()}
     definitions = {name: value for each in documents.values() for name, value in each["$defs"].items()}
     found = {
         **documents,

@@ -7,13 +7,20 @@ from pathlib import Path
 
 from breakeven.gateway.event_loop import run_loop
 from breakeven.gateway.gateway import Gateway, Reload
+from breakeven.gateway.logs import EntryLog
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 
 
 def serve_until_stopped(
-    host: str, port: int, ledger: Path, read: Reload, admin_secret: str, ready: Callable[[str], None]
+    host: str,
+    port: int,
+    ledger: Path,
+    read: Reload,
+    admin_secret: str,
+    ready: Callable[[str], None],
+    entry_log: EntryLog | None = None,
 ) -> None:
-    """Run one gateway on this machine until SIGTERM or SIGINT.
+    """Run one gateway on this machine until SIGTERM or SIGINT. ``entry_log`` gets a line for each attempt.
 
     Raises:
         BreakevenError: the configuration is wrong, the ledger is in use or cannot be opened, or the port is taken.
@@ -22,9 +29,13 @@ def serve_until_stopped(
 
     async def run() -> None:
         store = SqliteLedger.open(ledger, mode=configured.config.gateway.ledger_unavailable)
+        if entry_log is not None:
+            store.observers.append(entry_log.observe)
         try:
             await Gateway(configured, store, admin_secret, read).run(host, port, ready)
         finally:
             await store.close()
+            if entry_log is not None:
+                entry_log.flush()
 
     run_loop(run())

@@ -66,13 +66,17 @@ class AccountedHold:
 
 
 class Group:
-    """The accounts of one set of scopes; right until the first of their windows ends."""
+    """The accounts of one set of scopes; right until the first of their windows ends.
 
-    __slots__ = ("accounts", "until_ns")
+    ``name_bytes`` is how much the scopes' names add to a row, for the room that a hold takes in the journal.
+    """
 
-    def __init__(self, accounts: tuple[Account, ...], until_ns: int) -> None:
+    __slots__ = ("accounts", "name_bytes", "until_ns")
+
+    def __init__(self, accounts: tuple[Account, ...], scopes: tuple[Scope, ...]) -> None:
         self.accounts = accounts
-        self.until_ns = until_ns
+        self.until_ns = min((account.end_ns for account in accounts), default=1 << 63)
+        self.name_bytes = sum(len(part.encode()) for scope in scopes for part in scope)
 
 
 class Accounts:
@@ -116,7 +120,7 @@ class Accounts:
         self._latest_ns = at_ns
         return at_ns
 
-    def group(self, scopes: tuple[Scope, ...], at_ns: int) -> tuple[Account, ...]:
+    def group(self, scopes: tuple[Scope, ...], at_ns: int) -> Group:
         """The accounts of these scopes at a moment that `moment` gave.
 
         Raises:
@@ -127,9 +131,9 @@ class Accounts:
             accounts = tuple(self._current(budget, at_ns) for budget in self.budgets(scopes))
             if len(self._groups) >= GROUPS:
                 self._groups.clear()
-            found = Group(accounts, min((account.end_ns for account in accounts), default=1 << 63))
+            found = Group(accounts, scopes)
             self._groups[scopes] = found
-        return found.accounts
+        return found
 
     def account(self, budget_id: str) -> Account | None:
         """The newest account of a budget, as it was last used; None where it was not used yet."""

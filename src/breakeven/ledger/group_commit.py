@@ -27,7 +27,10 @@ COMMIT_TIMEOUT_S: Final = 0.5
 
 
 class GroupCommit:
-    """The thread, its queue, and what it last achieved. ``committed`` is the newest journal record in SQLite."""
+    """The thread, its queue, and what it last achieved.
+
+    ``newest`` is the number of the newest entry that it was given, ``committed`` of the newest that is in SQLite.
+    """
 
     def __init__(self, path: Path, journal: Journal, committed: int) -> None:
         self._path = path
@@ -39,7 +42,8 @@ class GroupCommit:
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
         self.committed = committed
-        self.last_commit_s = time.monotonic()
+        self.newest = committed
+        self._oldest_s: float | None = None
         self.failure: str | None = None
         self.failures = 0
         self.repeated = 0
@@ -51,8 +55,17 @@ class GroupCommit:
         """Entries that are in the journal and not yet in SQLite."""
         return len(self._queue) + len(self._batch)
 
+    @property
+    def backlog_age_s(self) -> float:
+        """How long entries have been waiting for SQLite; 0 where none does."""
+        oldest_s = self._oldest_s
+        return 0.0 if oldest_s is None else time.monotonic() - oldest_s
+
     def put(self, settled: Settled) -> None:
         """Take an entry that is in the journal."""
+        if self._oldest_s is None:
+            self._oldest_s = time.monotonic()
+        self.newest = settled.sequence
         self._queue.append(settled)
         self.wake()
 
@@ -94,7 +107,7 @@ class GroupCommit:
             self._disconnect()
         else:
             self.failure = None
-            self.last_commit_s = time.monotonic()
+            self._oldest_s = time.monotonic() if self._queue else None
 
     def _commit(self) -> None:
         while len(self._batch) < BATCH_ROWS and self._queue:

@@ -37,14 +37,14 @@ class HoldJournal:
         """What the journal takes of the disk."""
         return self._journal.size_bytes
 
-    def placed(self, hold: AccountedHold) -> None:
-        """Write a hold, and take room for all that will be written of it.
+    def placed(self, hold: AccountedHold, name_bytes: int) -> None:
+        """Write a hold, and take room for all that will be written of it; its names and tags take ``name_bytes``.
 
         Raises:
             Unavailable: there is no such room.
         """
         record = _held(hold)
-        room = FIXED_BYTES * ATTEMPTS + 2 * ATTEMPTS * sum(len(scope.name) for scope in hold.scopes)
+        room = ATTEMPTS * (FIXED_BYTES + 3 * name_bytes)  # names: as scopes, as the entry's own, and in the decision
         try:
             self._journal.promise(room)
         except Unavailable:

@@ -68,6 +68,10 @@ class Segment:
         """Room for records; the last of them may be as large as any, so that much is kept out of it."""
         return max(0, self.size_bytes - LARGEST_BYTES - self.position)
 
+    def takes(self, n_bytes: int) -> bool:
+        """Whether so much still goes into the file, counting what is kept out of `free_bytes`."""
+        return self.position + n_bytes <= self.size_bytes
+
     def write(self, data: bytes, sequence: int) -> None:
         """Append one framed record."""
         end = self.position + len(data)
@@ -145,7 +149,7 @@ class Journal:
                 cause=f"it takes {len(data):,} bytes of {LARGEST_BYTES:,}",
                 hint="send fewer or shorter tags",
             )
-        if not self.current.free_bytes:
+        if not self.current.free_bytes and (self._spares or not self.current.takes(len(data))):
             self._roll()
         self.current.write(data, self.next_sequence)
         self.next_sequence += 1

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -29,7 +29,7 @@ class NewKey:
     """A key that was just made, with the only copy of its secret."""
 
     key: VirtualKey
-    secret: str
+    secret: str = field(repr=False)
 
 
 def digest(secret: str) -> bytes:
@@ -53,7 +53,7 @@ def new_key(
     """
     if not tenant:
         raise InputError("a key needs a tenant", hint="--tenant NAME")
-    created_at = datetime.now(UTC)
+    created_at = datetime.now(UTC).replace(microsecond=0)
     try:
         expires_at = None if lifetime is None else created_at + lifetime
     except OverflowError as error:
@@ -188,8 +188,8 @@ def _key(row: tuple[Any, ...]) -> VirtualKey:
 
 
 def _moment(at_ns: int) -> datetime:
-    return datetime.fromtimestamp(at_ns // 1_000 / 1_000_000, UTC)
+    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC)
 
 
 def _ns(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * NS_PER_S)
+    return None if moment is None else int(moment.timestamp()) * NS_PER_S

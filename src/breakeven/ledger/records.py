@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from breakeven.errors import InputError
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.policy.decision import Operation
 from breakeven.policy.scope import Scope
@@ -57,6 +58,9 @@ HEADER: Final = struct.Struct("<IIQ")
 LARGEST_BYTES: Final = 64 * 1024
 """The longest record with its header."""
 
+_LENGTH_AND_CHECKSUM: Final = struct.Struct("<II")
+_NUMBER: Final = struct.Struct("<Q")
+
 Ending = Literal["clean", "torn"]
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,8 +69,8 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 
 def framed(record: Record, sequence: int) -> bytes:
     """The record as it is written: length, checksum, number, MessagePack."""
-    payload = _encode(record)
-    return HEADER.pack(len(payload), zlib.crc32(payload, sequence & 0xFFFFFFFF), sequence) + payload
+    numbered = _NUMBER.pack(sequence) + _encode(record)
+    return _LENGTH_AND_CHECKSUM.pack(len(numbered) - _NUMBER.size, zlib.crc32(numbered)) + numbered
 
 
 def records(data: bytes) -> Iterator[tuple[int, Record]]:
@@ -101,7 +105,13 @@ def _record_at(data: bytes, offset: int) -> tuple[int, Record, int] | None:
         return None
     length, checksum, sequence = HEADER.unpack_from(data, offset)
     end = offset + HEADER.size + length
-    payload = data[offset + HEADER.size : end]
-    if length == 0 or len(payload) < length or zlib.crc32(payload, sequence & 0xFFFFFFFF) != checksum:
+    if length == 0 or end > len(data) or zlib.crc32(data[offset + _LENGTH_AND_CHECKSUM.size : end]) != checksum:
         return None
-    return sequence, _decode(payload), end
+    try:
+        return sequence, _decode(data[offset + HEADER.size : end]), end
+    except msgspec.DecodeError as error:
+        raise InputError(
+            "the ledger's journal has a record that this program does not know",
+            cause=f"record {sequence:,}: {error}; a newer Breakeven may have written it",
+            hint="open the ledger once with the Breakeven that served from it last",
+        ) from error

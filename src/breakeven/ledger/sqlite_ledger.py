@@ -53,7 +53,7 @@ class LedgerHealth:
     failure: str | None
     backlog_rows: int
     journal_bytes: int
-    last_commit_age_s: float
+    backlog_age_s: float
     degraded_holds: int
     unjournaled_records: int
     repeated_entries: int
@@ -152,37 +152,37 @@ class SqliteLedger:
         self._check_ready(request_id)
         at_ns = self._accounts.moment(at_ns)
         scopes = scopes if isinstance(scopes, tuple) else tuple(scopes)
-        accounts = self._accounts.group(scopes, at_ns)
-        refused = self._asked(accounts, request_id, bound_nano_usd)
+        group = self._accounts.group(scopes, at_ns)
+        refused = self._asked(group.accounts, request_id, bound_nano_usd)
         if refused is not None:
             return refused
-        hold = AccountedHold(request_id, scopes, accounts, bound_nano_usd, at_ns)
+        hold = AccountedHold(request_id, scopes, group.accounts, bound_nano_usd, at_ns)
         hold.operation = operation
         hold.stream = stream
         hold.attempts = hold.last_attempt = attempt - 1
-        self._journal.placed(hold)
+        self._journal.placed(hold, group.name_bytes)
         self._accounts.reserve(hold)
         self._commit.wake()
+        if self._commit.failure is not None:
+            self._degraded_holds += 1
         return hold
 
     def _check_ready(self, request_id: str) -> None:
         if request_id in self._accounts.holds:
             raise ValueError(f"request {request_id} has a hold already")
-        if self._commit.failure is None:
+        if not self._refuses:
             return
-        if self._refuses:
-            if self._mode != "deny":
-                raise Unavailable(
-                    "the ledger cannot be written, and too many rows wait for it",
-                    cause=self._commit.failure,
-                    hint="free the ledger file, then send the request again",
-                )
+        if self._mode == "deny":
             raise Unavailable(
                 "the ledger cannot be written, and no request is sent without it",
                 cause=self._commit.failure,
                 hint="free the ledger file, or serve with --ledger-mode journal",
             )
-        self._degraded_holds += 1
+        raise Unavailable(
+            "the ledger cannot be written, and too many rows wait for it",
+            cause=self._commit.failure,
+            hint="free the ledger file, then send the request again",
+        )
 
     @property
     def _refuses(self) -> bool:
@@ -342,7 +342,7 @@ class SqliteLedger:
             failure=self._commit.failure,
             backlog_rows=self._commit.backlog,
             journal_bytes=self._journal.size_bytes,
-            last_commit_age_s=time.monotonic() - self._commit.last_commit_s,
+            backlog_age_s=self._commit.backlog_age_s,
             degraded_holds=self._degraded_holds,
             unjournaled_records=self._journal.unjournaled,
             repeated_entries=self._commit.repeated,
@@ -354,7 +354,8 @@ class SqliteLedger:
 
     async def flush(self) -> bool:
         """Wait until every entry so far is in SQLite; False where SQLite cannot be written."""
-        while self._commit.backlog:
+        newest = self._commit.newest
+        while self._commit.committed < newest:
             if self._commit.failure is not None:
                 return False
             await asyncio.sleep(0.002)

@@ -77,14 +77,20 @@ class Line:
         insort(self._queue, place, key=lambda waiting: waiting[0])
         try:
             await asyncio.wait_for(called, timeout_s)
-        except TimeoutError:
-            return False
-        finally:
-            if place in self._queue:
-                self._queue.remove(place)
-            elif called.cancelled():  # called, and given up before it could ask
-                self.answered(request_id)
+        except (TimeoutError, asyncio.CancelledError) as given_up:
+            self._leave(place)
+            if isinstance(given_up, TimeoutError):
+                return False
+            raise
+        # From here the request asks as soon as its task goes on; the time it had to wait for that is not its fault.
+        called.get_loop().call_later(TURN_S, self._lapse, request_id, ticket)
         return True
+
+    def _leave(self, place: tuple[int, str, asyncio.Future[None]]) -> None:
+        """Who gives up leaves the line; who was called just then passes the turn on."""
+        if place in self._queue:
+            self._queue.remove(place)
+        self.answered(place[1])
 
     def call_next(self) -> None:
         """Call the first of those that wait."""
@@ -94,7 +100,6 @@ class Line:
                 continue
             self._called[request_id] = ticket
             called.set_result(None)
-            called.get_loop().call_later(TURN_S, self._lapse, request_id, ticket)
             return
 
     def answered(self, request_id: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter
 
 from breakeven.catalog.usage import Usage
-from breakeven.errors import InputError
+from breakeven.errors import InputError, Unavailable
 from breakeven.ledger.entry import LedgerEntry, UsageBasis
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.prices import RowCost
@@ -15,6 +15,7 @@ from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.settled import Consumption, consumption
 from breakeven.pipeline.target import Route, Target
 from breakeven.policy.decision import Decision
+from breakeven.upstreams.upstream import UpstreamFailed
 from breakeven.upstreams.wire import Answer, Codec, Question
 
 
@@ -84,7 +85,10 @@ class Attempt:
         if relay.first_data_at is not None:
             self.ttft_s = relay.first_data_at - self._started_at
         if relay.failure is None and relay.stream is None and 200 <= relay.status < 300:
-            self.answer = self.codec.answer(self.question, relay.body())
+            try:
+                self.answer = self.codec.answer(self.question, relay.body())
+            except Unavailable as error:  # an answer that cannot be translated was billed all the same
+                relay.failure = UpstreamFailed("protocol", error.message, sent=True)
         self.consumed = consumption(relay, self.question, self.target, self.answer)
 
     def entry(self, bound_nano_usd: int, requested: Route) -> LedgerEntry:

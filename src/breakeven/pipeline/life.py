@@ -164,8 +164,7 @@ class RequestLife:
             raise Refusal(400, "not_priced", f"{', '.join(question.extras)}: what has no price here is not sent")
         processing = question.processing or "standard"
         try:
-            window = target.prices.paid_card(at_ns, processing).context_window_tokens
-            usage = bound_usage(question, target, window)
+            usage = bound_usage(question, target, target.prices.paid_card(at_ns, processing))
         except UnknownName as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         except InputError as error:

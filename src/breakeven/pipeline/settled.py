@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.usage import Usage
 from breakeven.ledger.entry import Outcome, UsageBasis
 from breakeven.pipeline.relay import Relay
@@ -48,23 +49,30 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
     return Consumption(outcome=outcome, usage=_estimate(relay, question, target), basis="estimated")
 
 
-def bound_usage(question: Question, target: Target, context_window_tokens: int | None) -> Usage:
-    """The most that a question can use, all of its input written to a prompt cache where it may be.
+def bound_usage(question: Question, target: Target, card: PriceCard) -> Usage:
+    """The most that a question can use, all of its input written to a prompt cache where that may be and is dearer.
 
     Raises:
         InputError: the upstream will not be able to read the question.
     """
     if target.exact_usage is not None:
         return target.exact_usage(question, target.max_output_tokens)
-    input_tokens = target.bound_input_tokens(question, context_window_tokens)
-    written = input_tokens if target.upstream.wire == "anthropic" and b'"cache_control"' in question.body else 0
-    for_an_hour = written and b'"1h"' in question.body
+    input_tokens = target.bound_input_tokens(question, card.context_window_tokens)
+    written = input_tokens if _may_write_cache(question, target, card) else 0
+    for_an_hour = written > 0 and question.body.rfind(b'"1h"') >= 0
     return Usage(
         input_tokens=input_tokens,
         cache_write_5m_tokens=0 if for_an_hour else written,
         cache_write_1h_tokens=written if for_an_hour else 0,
         output_tokens=target.bound_output_tokens(question),
     )
+
+
+def _may_write_cache(question: Question, target: Target, card: PriceCard) -> bool:
+    """Anthropic writes to its cache where it is told to; others that charge for it do so by themselves."""
+    if target.upstream.wire == "anthropic":
+        return question.body.rfind(b'"cache_control"') >= 0
+    return any(rates.cache_write_5m_usd_per_mtok is not None for rates in card.tiers)
 
 
 def _outcome(relay: Relay) -> Outcome:

@@ -70,13 +70,12 @@ class ConnectionPool:
         loop = asyncio.get_running_loop()
         if self._timer is None:
             self._timer = loop.call_later(self._look_s, self._look)
-        if not self._waiting:
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.alive():
-                    self._begin(connection, exchange)
-                    return
-                connection.close()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.alive():
+                self._begin(connection, exchange)
+                return
+            connection.close()
         if self._closed or len(self._waiting) >= self._limits.max_waiting:
             what = "is closed" if self._closed else f"has {len(self._waiting)} requests waiting for a connection"
             loop.call_soon(lambda: exchange.fail("busy", what, sent=False))

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from functools import cache
 from typing import Final, TypeVar
 
 from breakeven.upstreams.base_url import BaseUrl
@@ -15,6 +16,12 @@ _NEXT_ADDRESS_S: Final = 1.0
 """How long an address may take before the next one is tried: one of two networks may lead nowhere."""
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.Protocol)
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """The system's trusted certificates: milliseconds and megabytes to read, so once for all upstreams."""
+    return ssl.create_default_context()
 
 
 class AddressRefused(OSError):
@@ -26,7 +33,7 @@ class Dialer:
 
     def __init__(self, url: BaseUrl, tls: ssl.SSLContext | None = None) -> None:
         self._url = url
-        self._tls = (tls or ssl.create_default_context()) if url.tls else None
+        self._tls = (tls or _trusting()) if url.tls else None
 
     async def addresses(self) -> list[str]:
         """What the name resolves to now, in the resolver's order of preference.

@@ -8,6 +8,7 @@ times as fast as ``in``, which first asks whether it was given a number.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Final, Literal
 
@@ -30,22 +31,25 @@ DONE: Final = b"[DONE]"
 _BLANK_LINE: Final = re.compile(rb"\n\n|\n\r\n|\r\r\n?")
 
 
-class EventReader:
-    """Gathers whole events out of bytes that come cut anywhere: what every `AnswerStream` starts from."""
+class EventReader(ABC):
+    """Gathers whole events out of bytes that come cut anywhere: what every `AnswerStream` starts from.
 
-    __slots__ = ("_held", "_with_returns", "ended", "ending", "failure")
+    After the event that ends the answer it takes no more.
+    """
+
+    __slots__ = ("_held", "_known", "_with_returns", "ended", "ending", "failure")
 
     def __init__(self) -> None:
         self.ended = False
         self.ending = b""
         self.failure: str | None = None
         self._held = bytearray()
+        self._known: Reported | None = None
         self._with_returns = False
 
     def feed(self, data: bytes) -> bytes:
         """Take what came; give what may leave: whole events."""
         if self.ended:
-            self.ending += data
             return b""
         whole = data if not self._held and data.endswith(b"\n\n") else self._whole_events(data)
         return self.leaving(whole) if whole else b""
@@ -59,33 +63,33 @@ class EventReader:
             return b""
         return self.leaving(rest + (b"\n" if rest.endswith(b"\n") else b"\n\n"))
 
+    @abstractmethod
     def leaving(self, whole: bytes) -> bytes:
-        """What the client gets for some whole events.
+        """What the client gets for some whole events."""
 
-        Raises:
-            NotImplementedError: a wire says what its events mean.
-        """
-        raise NotImplementedError
-
+    @abstractmethod
     def reported(self) -> Reported:
-        """What the upstream said of the answer so far.
-
-        Raises:
-            NotImplementedError: a wire says where its usage is.
-        """
-        raise NotImplementedError
+        """What the upstream said of the answer so far."""
 
     def usage(self) -> Usage | None:
         """The usage that the upstream stated so far; None where it stated none."""
-        return self.reported().usage
+        return self._report().usage
 
     def processing(self) -> str | None:
         """How the upstream says that it processed the request; None where it does not say."""
-        return self.reported().processing
+        return self._report().processing
 
     def extras(self) -> tuple[Extra, ...]:
         """What is billed beside the tokens of the usage."""
-        return self.reported().extras
+        return self._report().extras
+
+    def _report(self) -> Reported:
+        """What was reported: read once after the end, when it no longer changes."""
+        if not self.ended:
+            return self.reported()
+        if self._known is None:
+            self._known = self.reported()
+        return self._known
 
     def _whole_events(self, data: bytes) -> bytes:
         held = self._held
@@ -139,37 +143,24 @@ class EventRelay(EventReader):
         """The first event with data that passed; empty before it."""
         return next((event for event in split_events(self._head) if event_data(event)), b"")
 
+    @abstractmethod
     def look(self, event: bytes) -> Verdict:
-        """Read an event that carries a mark.
+        """Read an event that carries a mark."""
 
-        Raises:
-            NotImplementedError: a wire says what its events mean.
-        """
-        raise NotImplementedError
-
+    @abstractmethod
     def envelope_bytes(self) -> int:
-        """About how many bytes of an event are no text.
-
-        Raises:
-            NotImplementedError: a wire says how long its events are.
-        """
-        raise NotImplementedError
+        """About how many bytes of an event are no text."""
 
     def _sorted(self, whole: bytes) -> bytes:
-        """The events that may leave, of some that carry a mark; the end and what follows it are kept back."""
+        """The events that may leave, of some that carry a mark; the end is kept back, what follows it dropped."""
         leaving: list[bytes] = []
         for event in split_events(whole):
-            if self.ended:
-                self.ending += event
-                continue
             verdict = self.look(event) if any(event.rfind(mark) >= 0 for mark in self.marks) else "pass"
             if verdict == "pass":
                 leaving.append(event)
             elif verdict == "end":
                 self.ended, self.ending = True, event
-        if self.ended:
-            self.ending += bytes(self._held)
-            self._held.clear()
+                break
         return b"".join(leaving)
 
 

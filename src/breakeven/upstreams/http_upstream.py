@@ -63,7 +63,7 @@ class HttpUpstream:
         ``headers`` has names in lower case; those of `OWN_HEADERS` are left out.
 
         Raises:
-            InputError: a header with a line break or a NUL in it.
+            InputError: a header with a line break in it.
         """
         head = (self._heads.get(path) or self._fixed_head(path)) + self._sent_with(headers, len(body))
         exchange = HttpExchange(self.name, self._pool, head, body, receiver)
@@ -83,11 +83,13 @@ class HttpUpstream:
         return self._heads[path]
 
     def _sent_with(self, headers: Mapping[bytes, bytes], body_bytes: int) -> bytes:
-        lines = [name + b": " + value for name, value in headers.items() if name not in OWN_HEADERS]
-        if self.wire == "anthropic" and b"anthropic-version" not in headers:
-            lines.append(b"anthropic-version: " + ANTHROPIC_VERSION)
-        lines.append(b"content-length: %d\r\n\r\n" % body_bytes)
-        sent = b"\r\n".join(lines)
-        if not len(lines) + 1 == sent.count(b"\n") == sent.count(b"\r") or b"\0" in sent:
+        lines, sent = 0, b""
+        for name, value in headers.items():
+            if name not in OWN_HEADERS:
+                sent += name + b": " + value + b"\r\n"
+                lines += 1
+        if not sent.count(b"\n") == sent.count(b"\r") == lines:
             raise InputError("a header has a line break in it")
-        return sent
+        if self.wire == "anthropic" and b"anthropic-version" not in headers:
+            sent += b"anthropic-version: " + ANTHROPIC_VERSION + b"\r\n"
+        return b"%bcontent-length: %d\r\n\r\n" % (sent, body_bytes)

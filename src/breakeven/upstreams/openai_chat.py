@@ -62,6 +62,7 @@ class ChatEndpoint(OpenAIErrors):
         """
         fields = read_fields(body)
         messages = require_field(fields, "messages", b"[", "an array of messages")
+        wants_usage(fields)  # refused now, if it is malformed, and not when the answer comes
         attached = message_attachments(messages)
         return Question(
             operation=self.operation,

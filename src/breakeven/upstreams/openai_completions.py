@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.attachments import NO_ATTACHMENTS
-from breakeven.upstreams.openai_chat import MOST_CHOICES, ChatCodec, OpenAIErrors, output_limit_of
+from breakeven.upstreams.openai_chat import MOST_CHOICES, ChatCodec, OpenAIErrors, output_limit_of, wants_usage
 from breakeven.upstreams.question_fields import count_field, flag_field, model_field, prefix_of, read_fields
 from breakeven.upstreams.wire import Question
 
@@ -31,6 +31,7 @@ class CompletionsEndpoint(OpenAIErrors):
             InputError: no JSON object, no model, or a field of the wrong kind.
         """
         fields = read_fields(body)
+        wants_usage(fields)
         prompt = fields.get("prompt")
         tries = [count_field(fields, name, least=1, most=MOST_CHOICES) or 1 for name in ("n", "best_of")]
         return Question(

@@ -8,7 +8,6 @@ and under which name. Counts that contradict each other are read the way that co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from breakeven.catalog.usage import Usage
@@ -91,13 +90,6 @@ def message_reported(usage: MessageUsage, *, long_writes: bool) -> Reported:
 def processing_of(tier: str | None) -> str | None:
     """The processing that a service tier means; a tier that the catalogue has no word for keeps its own."""
     return _PROCESSINGS.get(tier, tier) if tier else None
-
-
-def at_least(usage: Usage | None, *, input_tokens: int, output_tokens: int) -> Usage:
-    """What was used at least, where the stated usage is only a beginning or missing: for a stream that broke off."""
-    if usage is None:
-        return Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    return replace(usage, output_tokens=max(usage.output_tokens, output_tokens))
 
 
 def _chat_usage(usage: ChatUsage) -> Usage | None:

@@ -144,7 +144,11 @@ class Codec(Protocol):
         ...
 
     def answer(self, question: Question, body: bytes, /) -> Answer:
-        """An answer that is no stream."""
+        """An answer that is no stream, as the client gets it.
+
+        Raises:
+            Unavailable: what the upstream sent cannot be put in the endpoint's words, though it may be billed.
+        """
         ...
 
     def refusal(self, status: int, body: bytes, /) -> bytes:
