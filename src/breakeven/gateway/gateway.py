@@ -60,7 +60,7 @@ Raises:
 
 
 class Gateway:
-    """Serves until it is told to stop. Make it inside a running event loop."""
+    """Serves until it is told to stop. Make it inside a running event loop; who opened the ledger closes it."""
 
     def __init__(self, configured: Configured, ledger: SqliteLedger, admin_secret: str, reload: Reload) -> None:
         settings = configured.config.gateway
@@ -121,7 +121,6 @@ class Gateway:
             self.pipeline.give_up()
             await asyncio.sleep(0)
         await self._upstreams.close()
-        await self._ledger.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 

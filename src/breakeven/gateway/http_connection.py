@@ -263,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         if self._reply is None and not self._leaving:
             if self._sent_all:
                 self._close()
-            elif self._reading_paused:
+            elif self._reading_paused and not self._transport.is_closing():
                 self._reading_paused = False
                 self._transport.resume_reading()
 
@@ -286,6 +286,8 @@ class HttpConnection(asyncio.Protocol):
         unsent = self._unsent
         if unsent:
             self._unsent = []
+            if self._transport.is_closing():  # it broke since: uvloop raises, and the end is about to be told
+                return
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     # -- the end ------------------------------------------------------------------------------------------------------
@@ -304,6 +306,8 @@ class HttpConnection(asyncio.Protocol):
         self._leaving = True
         self._held = b""
         self._await_sending()
+        if self._transport.is_closing():
+            return
         if self._reading_paused:
             self._transport.resume_reading()
         if self._sent_all or not self._transport.can_write_eof():
