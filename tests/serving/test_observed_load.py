@@ -62,10 +62,10 @@ def test_loads_are_grouped_by_the_number_in_flight_and_shared_by_replicas() -> N
     low, high = found.loads
     assert (low.requests, low.concurrency, low.output_tokens) == (LEAST_REQUESTS, 1, 20)
     assert low.input_tokens == pytest.approx(100 + statistics.mean(range(LEAST_REQUESTS)))
-    assert low.ttft_ms == pytest.approx(500, rel=0.005)
-    assert low.tpot_ms == pytest.approx(9_500 / 19, rel=0.005)
+    assert low.ttft_ms == pytest.approx(500, rel=0.0011)
+    assert low.tpot_ms == pytest.approx(9_500 / 19, rel=0.0011)
     assert 7 < high.concurrency < 9
-    assert high.tpot_ms == pytest.approx(19_500 / 19, rel=0.005)
+    assert high.tpot_ms == pytest.approx(19_500 / 19, rel=0.0011)
     assert observe([*alone, *eight], replicas=4).loads[-1].concurrency == pytest.approx(high.concurrency / 4, rel=0.1)
 
 
@@ -87,16 +87,16 @@ def test_prompts_from_the_cache_time_tokens_and_not_the_first() -> None:
     whole = [attempt(10_000 + 100 * k) for k in range(LEAST_REQUESTS)]
     assert math.isnan(observe(cached).loads[0].ttft_ms)
     both = observe([*cached, *whole])
-    assert both.loads[0].ttft_ms == pytest.approx(500, rel=0.005)
+    assert both.loads[0].ttft_ms == pytest.approx(500, rel=0.0011)
     assert (both.requests, both.cache_reads) == (2 * LEAST_REQUESTS, LEAST_REQUESTS)
 
 
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50))
-def test_the_running_median_is_half_a_percent_off_at_most(values: list[float]) -> None:
+def test_the_running_median_is_a_thousandth_off_at_most(values: list[float]) -> None:
     running = RunningMedian()
     for value in values:
         running.add(value)
-    assert running.value() == pytest.approx(statistics.median_low(values), rel=0.0051)
+    assert running.value() == pytest.approx(statistics.median_low(values), rel=0.00101)
 
 
 def test_memory_does_not_grow_with_the_number_of_requests() -> None:
@@ -110,5 +110,5 @@ def test_memory_does_not_grow_with_the_number_of_requests() -> None:
         tracemalloc.stop()
         return peak
 
-    peak_bytes(100)  # what the first call keeps for good
+    peak_bytes(2_000)  # the first call makes what stays
     assert peak_bytes(20_000) < 1.5 * peak_bytes(2_000)

@@ -14,7 +14,7 @@ from breakeven.errors import InputError, UnknownName
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.totals import TotalsQuery, totals
 from breakeven.policy.window import NS_PER_S
-from breakeven.serving.benchmark_reports import StatedDeployment
+from breakeven.serving.benchmark_reports import COLUMNS, StatedDeployment
 from breakeven.serving.measurements import Measurements, points_from_columns
 from breakeven.serving.observed_load import LEAST_REQUESTS, OUTSIDE, Attempt, Observed, observe
 from breakeven.stores.sqlite import snapshot
@@ -29,7 +29,7 @@ _ENDINGS: Final = {
     "client_gone": "the client went away",
     "interrupted": "the gateway was interrupted",
 }
-_COLUMNS: Final = (
+_READ: Final = (
     "counted_at_ns, started_at_ns, duration_s, ttft_s, input_tokens, output_tokens, cache_read_tokens, "
     "outcome, attempt, usage_basis, stream"
 )
@@ -64,10 +64,7 @@ def measured_load(path: Path, stretch: LedgerStretch, stated: StatedDeployment) 
             observed = observe(_attempts(connection, found), name=name, replicas=found.replicas)
     if not observed.loads:
         raise _too_few(path, found, observed)
-    columns = {
-        name: [getattr(load, name) for load in observed.loads]
-        for name in ("input_tokens", "output_tokens", "concurrency", "ttft_ms", "tpot_ms")
-    }
+    columns = {name: [getattr(load, name) for load in observed.loads] for name in COLUMNS}
     named = replace(stated, model=stated.model or found.served_model)
     points = points_from_columns(columns, named, origin=str(path))
     return Measurements(tool=f"ledger, {found.deployment}", servers=tuple(points), observed=observed)
@@ -102,7 +99,7 @@ def _attempts(connection: sqlite3.Connection, stretch: LedgerStretch) -> Iterato
     since_ns = 0 if stretch.since_ns is None else stretch.since_ns
     until_ns = 1 << 62 if stretch.until_ns is None else stretch.until_ns
     query = (
-        f"SELECT {_COLUMNS} FROM entries INDEXED BY entries_by_time"  # noqa: S608
+        f"SELECT {_READ} FROM entries INDEXED BY entries_by_time"  # noqa: S608
         " WHERE counted_at_ns >= ? AND counted_at_ns < ? AND deployment = ? AND served_model = ? ORDER BY counted_at_ns"
     )
     bounds = (max(since_ns - AROUND_NS, 0), until_ns + AROUND_NS, stretch.deployment, stretch.served_model)

@@ -26,7 +26,7 @@ OUTSIDE: Final = "outside the stretch asked for"
 
 RARE_LOAD: Final = f"at a load that fewer than {LEAST_REQUESTS} requests met"
 
-_STEP: Final = 0.01
+_STEP: Final = 0.002
 _NS_PER_S: Final = 1_000_000_000
 
 
@@ -151,7 +151,7 @@ class _Sweep:
 
 
 class RunningMedian:
-    """The median of positive numbers, at most 0.5% off, in memory that grows with their range and not their count."""
+    """The median of positive numbers, at most 0.1% off, in memory that grows with their range and not their count."""
 
     def __init__(self) -> None:
         self.count = 0
