@@ -215,6 +215,14 @@ def test_too_few_requests_are_refused_with_their_number(tmp_path: Path, capsys: 
     assert not (tmp_path / "kept.toml").exists()
 
 
+@pytest.mark.parametrize("stretch", [["--since", "9999-12-31"], ["--until", "1900-01-01"]])
+def test_a_stretch_without_requests_has_too_few(
+    served: Path, stretch: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["calibrate", str(served), *FLAGS, *stretch]) == 2
+    assert "too few requests to vllm" in capsys.readouterr().err
+
+
 def test_flags_of_a_ledger_without_one_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "report.json"
     report.write_text("{}", "utf-8")

@@ -22,6 +22,9 @@ from breakeven.stores.sqlite import snapshot
 AROUND_NS: Final = 3_600 * NS_PER_S
 """Requests this long before and after the stretch that was asked for are read, too: they were load to those in it."""
 
+_LAST_NS: Final = 1 << 62
+"""Later than any entry, and an integer that SQLite can hold."""
+
 _ENDINGS: Final = {
     "refused_by_upstream": "refused by the upstream",
     "failed": "failed",
@@ -96,8 +99,8 @@ def _one(stated: str | None, known: list[str], said: str, option: str, path: Pat
 
 def _attempts(connection: sqlite3.Connection, stretch: LedgerStretch) -> Iterator[Attempt]:
     """Attempts row by row, in order of their admission: the index has that order, so nothing is sorted."""
-    since_ns = 0 if stretch.since_ns is None else stretch.since_ns
-    until_ns = 1 << 62 if stretch.until_ns is None else stretch.until_ns
+    since_ns = min(stretch.since_ns or 0, _LAST_NS)
+    until_ns = _LAST_NS if stretch.until_ns is None else min(stretch.until_ns, _LAST_NS)
     query = (
         f"SELECT {_READ} FROM entries INDEXED BY entries_by_time"  # noqa: S608
         " WHERE counted_at_ns >= ? AND counted_at_ns < ? AND deployment = ? AND served_model = ? ORDER BY counted_at_ns"
