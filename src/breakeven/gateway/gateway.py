@@ -121,7 +121,6 @@ class Gateway:
             self.pipeline.give_up()
             await asyncio.sleep(0)
         await self._upstreams.close()
-        await self._ledger.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
