@@ -60,7 +60,7 @@ Raises:
 
 
 class Gateway:
-    """Serves until it is told to stop. Make it inside a running event loop."""
+    """Serves until it is told to stop. Make it inside a running event loop; who opened the ledger closes it."""
 
     def __init__(self, configured: Configured, ledger: SqliteLedger, admin_secret: str, reload: Reload) -> None:
         settings = configured.config.gateway
