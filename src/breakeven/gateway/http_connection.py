@@ -49,6 +49,7 @@ class HttpConnection(asyncio.Protocol):
         "_leaving",
         "_limits",
         "_loop",
+        "_probed",
         "_read_since_s",
         "_reader",
         "_reading_paused",
@@ -80,6 +81,7 @@ class HttpConnection(asyncio.Protocol):
         self._write_paused = False
         self._leaving = False  # nothing that still comes is a request
         self._sent_all = False  # the client has closed its side
+        self._probed = False
         self.deadline_s = math.inf
 
     # -- called by the event loop -------------------------------------------------------------------------------------
@@ -320,7 +322,7 @@ class HttpConnection(asyncio.Protocol):
         self.deadline_s = self._clock() + allowed_s
 
     def _probe(self) -> None:
-        """Ask whether a client that has closed its side is still there.
+        """Ask once whether a client that has closed its side is still there, then look for the answer.
 
         A client that waits and one that has gone look alike: both sent FIN. To anything that is sent to it, the system
         of one that has gone answers with a reset.
@@ -329,7 +331,8 @@ class HttpConnection(asyncio.Protocol):
         self.deadline_s = self._clock() + PROBE_S
         if connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.abort()
-        elif reply is not None:
+        elif not self._probed and reply is not None:
+            self._probed = True
             reply.probe()
 
     def _uncount(self) -> None:
