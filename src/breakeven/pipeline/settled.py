@@ -93,7 +93,7 @@ def _billed_nothing(relay: Relay) -> bool:
     """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
     if relay.failure is not None:
         return not relay.failure.sent
-    return not 200 <= relay.status < 300
+    return relay.status != 0 and not 200 <= relay.status < 300
 
 
 def _at_least_delivered(stated: Usage, relay: Relay) -> Usage:
