@@ -61,7 +61,16 @@ class RequestLife:
             Refusal: it is not served, and nothing was sent to the client.
             Unavailable: the ledger takes no rows now.
         """
-        self._reply.on_gone = self._client_gone
+        reply = self._reply
+        reply.on_gone = self._client_gone
+        try:
+            await self._run()
+        finally:
+            # Each names what holds the reply: kept, they would hold both bodies until a garbage collection.
+            reply.on_gone = reply.on_full = reply.on_drained = None
+
+    async def _run(self) -> None:
+        """Try the route; where a budget has no room for it, the cheaper one."""
         try:
             await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
         except _Degraded as degraded:
