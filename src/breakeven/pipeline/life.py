@@ -17,7 +17,7 @@ from breakeven.pipeline.settled import bound_usage
 from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.budget import Admission
-from breakeven.policy.decision import Decision, Reason
+from breakeven.policy.decision import Reason, decision
 from breakeven.policy.scope import Scope
 from breakeven.upstreams.codecs import codec_of
 from breakeven.upstreams.wire import Question
@@ -123,9 +123,7 @@ class RequestLife:
             target=target,
             number=number,
             started_at_ns=at_ns,
-            decision=Decision(
-                served_model=target.model, deployment=target.name, reasons=(*reasons, *candidate.reasons)
-            ),
+            decision=decision(target.model, target.name, reasons + candidate.reasons),
         )
         try:
             attempt.start(body, self._reply)
