@@ -185,9 +185,13 @@ class Live:
         key: str = "",
         leave_after_events: int | None = None,
         leave_after_s: float | None = None,
+        into: Told | None = None,
     ) -> Told:
-        """One request on a connection of its own; the client may leave before the end, whatever it has then is told."""
-        told = Told()
+        """One request on a connection of its own; the client may leave before the end, whatever it has then is told.
+
+        ``into`` is filled as the answer comes, so that it is there whatever becomes of the caller.
+        """
+        told = Told() if into is None else into
         try:
             async with asyncio.timeout(60):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**22)
@@ -214,7 +218,7 @@ class Live:
         **more: Any,
     ) -> Told:
         body = chat_body(order, model=model, max_tokens=max_tokens, stream=stream)
-        return await self.ask("POST", "/v1/chat/completions", body, key=key or self.key, **more)
+        return await self.ask("POST", "/v1/chat/completions", body, **{"key": self.key, **more})
 
     async def stalled_chat(self, order: Order, *, stay_s: float, max_tokens: int = 20) -> None:
         """Ask for a stream, read nothing of it for a while, and go."""

@@ -7,10 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
+from breakeven.gateway import http_connection
 from breakeven.gateway.http_request import Request
 from breakeven.gateway.limits import Limits
 from breakeven.pipeline.reply import Reply
 from gateway.raw import JSON, LOOPS, Client, Held, eventually, exchange, get, paths, run, serving
+
+
+@pytest.fixture(autouse=True)
+def asked_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a client is still there is asked after a tenth of a second."""
+    monkeypatch.setattr(http_connection, "PROBE_S", 0.1)
+
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -66,11 +74,11 @@ def test_a_client_that_has_closed_its_side_is_answered(loop: Loop) -> None:
             client = await Client.connect(server)
             await client.send(get("/late"))
             client.writer.write_eof()
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(0.5)
             assert not held.replies[0].gone
             held.go.set()
             assert paths(await client.to_end()) == ["/late"]
-            assert client.heard.startswith(b"HTTP/1.1 100 Continue"), "asked once whether it is still there"
+            assert client.heard.count(b"HTTP/1.1 100 Continue\r\n\r\n") == 1, "asked once whether it is still there"
             assert paths(await exchange(server, get("/soon"))) == ["/soon"]
 
     run(scenario(), loop)

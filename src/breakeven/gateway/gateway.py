@@ -60,7 +60,7 @@ Raises:
 
 
 class Gateway:
-    """Serves until it is told to stop. Make it inside a running event loop."""
+    """Serves until it is told to stop. Make it inside a running event loop; who opened the ledger closes it."""
 
     def __init__(self, configured: Configured, ledger: SqliteLedger, admin_secret: str, reload: Reload) -> None:
         settings = configured.config.gateway
@@ -121,13 +121,15 @@ class Gateway:
             self.pipeline.give_up()
             await asyncio.sleep(0)
         await self._upstreams.close()
-        await self._ledger.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
     def _routes(self, configured: Configured) -> Routes:
-        upstreams = self._upstreams.of(configured.config.upstreams)
-        return RoutingTable(configured.config, upstreams, configured.prices).routes()
+        config = configured.config
+        upstreams = self._upstreams.of(config.upstreams)
+        routes = RoutingTable(config, upstreams, configured.prices).routes()
+        self._upstreams.adopt(config.upstreams, upstreams)
+        return routes
 
     def _router(self, access: AdminAccess) -> Router:
         router = Router()
