@@ -17,7 +17,7 @@ from breakeven.pipeline.settled import bound_usage
 from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.budget import Admission
-from breakeven.policy.decision import Decision, Reason
+from breakeven.policy.decision import Reason, decision
 from breakeven.policy.scope import Scope
 from breakeven.upstreams.codecs import codec_of
 from breakeven.upstreams.wire import Question
@@ -63,7 +63,16 @@ class RequestLife:
             Refusal: it is not served, and nothing was sent to the client.
             Unavailable: the ledger takes no rows now.
         """
-        self._reply.on_gone = self._client_gone
+        reply = self._reply
+        reply.on_gone = self._client_gone
+        try:
+            await self._run()
+        finally:
+            # Each names what holds the reply: kept, they would hold both bodies until a garbage collection.
+            reply.on_gone = reply.on_full = reply.on_drained = None
+
+    async def _run(self) -> None:
+        """Try the route; where a budget has no room for it, the cheaper one."""
         try:
             await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
         except _Degraded as degraded:
@@ -117,9 +126,7 @@ class RequestLife:
             target=target,
             number=number,
             started_at_ns=at_ns,
-            decision=Decision(
-                served_model=target.model, deployment=target.name, reasons=(*reasons, *candidate.reasons)
-            ),
+            decision=decision(target.model, target.name, reasons + candidate.reasons),
         )
         try:
             attempt.start(body, self._reply)

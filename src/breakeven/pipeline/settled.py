@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.usage import Usage
@@ -18,8 +19,7 @@ _BYTES_PER_TOKEN: Final = 4
 NOTHING: Final = Usage()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consumption:
+class Consumption(Struct, frozen=True, kw_only=True, gc=False):
     """How an attempt ended, what it used, and how that is known."""
 
     outcome: Outcome
