@@ -1,7 +1,6 @@
 # Everything starts here: `make run` and `make test` set themselves up in .venv and need Python >= 3.11, and no more.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs bench lock clean
-.PHONY: wheel image audit
+.PHONY: help run test lint format docs bench chaos wheel image audit lock clean
 export PYTHON
 
 CONTAINERS ?= docker
@@ -46,6 +45,9 @@ image:  ## Build the container, with CONTAINERS=docker or podman
 
 audit:  ## Ask the public advisory database about every locked package (needs the network)
 	scripts/audit.sh
+
+chaos: .venv/has-dev  ## Kill a gateway under load 50 times, and hold its ledger to what clients were told
+	@$(BIN)/python scripts/chaos.py --rounds 50
 
 lock:  ## Pin every package anew, with hashes
 	scripts/lock.sh

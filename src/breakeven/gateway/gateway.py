@@ -127,8 +127,11 @@ class Gateway:
             await asyncio.to_thread(self._traces.close)
 
     def _routes(self, configured: Configured) -> Routes:
-        upstreams = self._upstreams.of(configured.config.upstreams)
-        return RoutingTable(configured.config, upstreams, configured.prices).routes()
+        config = configured.config
+        upstreams = self._upstreams.of(config.upstreams)
+        routes = RoutingTable(config, upstreams, configured.prices).routes()
+        self._upstreams.adopt(config.upstreams, upstreams)
+        return routes
 
     def _router(self, access: AdminAccess) -> Router:
         router = Router()
