@@ -27,10 +27,6 @@ _KEEP_ALIVE: Final = re.compile(rb"timeout=(\d{1,6})")
 _NO_BODY: Final = frozenset({204, 304})
 
 
-TRUSTED_S: Final = 0.02
-"""How long after it was heard a connection is used without asking the kernel whether it still is one."""
-
-
 class ConnectionOwner(Protocol):
     """Who keeps a connection between its exchanges."""
 
@@ -119,9 +115,7 @@ class HttpConnection(asyncio.Protocol):
         """
         if self._gone or self._transport.is_closing():
             return False
-        # To ask the kernel is to give the interpreter's lock away, and the loop knows of what it heard a moment ago.
-        just_heard = self._now() - self.heard_s < TRUSTED_S
-        return just_heard or self._poll is None or not self._poll.poll(0)
+        return self._poll is None or not self._poll.poll(0)
 
     def close(self) -> None:
         """Close an idle connection."""
