@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.live import Live, Told, assert_one_number, configuration, cost_nano_usd
+from gateway.live import Live, Told, assert_one_number, bound_nano_usd, chat_body, configuration, cost_nano_usd
 from gateway.mock_upstream import Order, mock_upstream
 
 LOCKED_S = 2.5
@@ -183,3 +183,28 @@ def fill(file: Path) -> None:
                     opened.write(bytes(size))
             except OSError:
                 continue
+
+
+def test_a_budget_holds_while_the_ledger_is_locked_and_after_a_kill(tmp_path: Path) -> None:
+    """What the journal has is enforced: no more is let in, and a kill before anything was committed loses nothing."""
+
+    async def scenario() -> None:
+        async with started(tmp_path, "journal") as live:
+            order, fits = Order(), 20
+            bound = bound_nano_usd(chat_body(order))
+            live.budget("user:alice", (fits - 1) * cost_nano_usd(order) + bound)
+            with closing(sqlite3.connect(live.ledger, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                told = await asyncio.gather(*(live.chat(order) for _ in range(100)))
+                assert Counter(each.status for each in told) == {200: fits, 429: 80}
+                assert not live.rows()
+                live.kill()
+                other.execute("ROLLBACK")
+            live.start()
+            assert (await live.chat(order)).status == 429
+            assert await assert_one_number(live) == fits * cost_nano_usd(order)
+            assert {row["request_id"] for row in live.rows()} == {
+                each.request_id for each in told if each.whole and each.status == 200
+            }
+
+    asyncio.run(scenario())
