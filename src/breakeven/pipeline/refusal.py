@@ -43,11 +43,9 @@ def _named(budget: Budget | None) -> str:
     """A budget in words: ``the budget of $5.00 a month for user:alice``."""
     if budget is None:
         return "a budget"
-    usd = units.usd(budget.limit_nano_usd)
-    amount = f"{usd:,.2f}" if usd == round(usd, 2) else f"{usd:,.9f}".rstrip("0")
     kind = budget.window.kind
     window = {"total": "in total", "rolling": f"in any {budget.window.text}"}.get(kind, f"a {kind}")
-    return f"the budget of ${amount} {window} for {budget.scope.text}"
+    return f"the budget of ${_dollars(budget.limit_nano_usd)} {window} for {budget.scope.text}"
 
 
 def too_dear(bound_nano_usd: int, cap_nano_usd: int) -> Refusal:
@@ -67,3 +65,9 @@ def no_codec(question: Question, target: Target) -> Refusal:
         "operation_not_supported",
         f"{question.model} is served by {target.name}, whose {target.upstream.wire} wire has no {question.operation}",
     )
+
+
+def _dollars(nano_usd: int) -> str:
+    """Dollars and cents, and all digits of what has more: no limit reads as nothing."""
+    amount = units.usd(nano_usd)
+    return f"{amount:,.2f}" if amount == round(amount, 2) else f"{amount.normalize():,f}"
