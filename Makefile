@@ -12,8 +12,10 @@ LOCKED := pyproject.toml scripts/setup.sh
 .venv/has-dev: requirements/dev.txt requirements/system.txt $(LOCKED)
 	@scripts/setup.sh dev
 
-run: .venv/has-run  ## Set up, then print the plan of the example workload
+run: .venv/has-run  ## Set up, print the plan of the example workload, then serve the gateway until Ctrl-C
 	@$(BIN)/breakeven plan examples/chat.toml
+	@echo
+	@exec $(BIN)/breakeven serve --first-key
 
 test: lint  ## Set up, then run every check and every test, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered

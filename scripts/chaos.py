@@ -20,9 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from gateway.crash_rounds import Heard, assert_exactly_once, round_until_killed  # noqa: E402
-from gateway.live import Live, assert_one_number, configuration  # noqa: E402
-from gateway.mock_upstream import mock_upstream  # noqa: E402
+from gateway.crash_rounds import Heard, assert_exactly_once, round_until_killed
+from gateway.live import Live, assert_one_number, configuration
+from gateway.mock_upstream import mock_upstream
 
 
 def main() -> None:

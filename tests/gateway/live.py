@@ -37,14 +37,14 @@ _COST = re.compile(rb": breakeven cost_nano_usd=(\d+)")
 _METRIC = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 
 
-def configuration(url: str, **gateway: Any) -> str:
+def configuration(url: str, *, timeout_s: float = 1.0, **gateway: Any) -> str:
     """A gateway with one mock upstream: a dear model, a cheaper one that it degrades to, and a free one."""
     lines = ["[gateway]", *(f"{name} = {json.dumps(value)}" for name, value in gateway.items())]
     prices = {"dear": (1, 2), "cheap": ("0.1", "0.2"), "free": (0, 0)}
     for name, (in_usd, out_usd) in prices.items():
         lines += ["[[upstreams]]", f'name = "{name}"', f'url = "{url}"', "max_output_tokens = 64"]
         lines += [f"input_usd_per_mtok = {in_usd}", f"output_usd_per_mtok = {out_usd}"]
-        lines += ["first_byte_timeout_s = 1.0", "idle_timeout_s = 1.0"]
+        lines += [f"first_byte_timeout_s = {timeout_s}", f"idle_timeout_s = {timeout_s}"]
     for model, upstream, more in (
         (MODEL, "dear", f'degrade_to = "{CHEAP_MODEL}"'),
         (CHEAP_MODEL, "cheap", ""),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serving import MODEL, Served, gives, in_turn, says, serving
+from gateway.serving import MODEL, Served, breaks, gives, in_turn, says, serving
 
 Check = Callable[[Served], Awaitable[None]]
 
@@ -154,6 +154,14 @@ def test_a_budget_that_nothing_could_count_against_is_refused(tmp_path: Path) ->
         ("POST", "/admin/keys", {"tenant": "acme", "max_usd_per_request": "٣"}, 400),
         ("POST", "/admin/keys", {"tenant": "acme", "tags": ["no-value"]}, 400),
         ("POST", "/admin/keys", b"{", 400),
+        ("POST", "/admin/keys", b"", 400),
+        ("POST", "/admin/keys", b'{"tenant": "\\ud800"}', 400),
+        ("POST", "/admin/keys", b'{"tenant": "a", "parallel_requests": 1e400}', 400),
+        ("POST", "/admin/keys", b'{"tenant": "a", "parallel_requests": 1e300}', 400),
+        ("POST", "/admin/keys", b'{"tenant": "a", "parallel_requests": ' + b"9" * 5_000 + b"}", 400),
+        ("GET", "/admin/keys/%ff%00%ed%a0%80", None, 404),
+        ("GET", "/admin/keys?tenant=%ff%00", None, 400),
+        ("GET", "/admin/keys?" + "&".join(f"a{n}=1" for n in range(200)), None, 400),
         ("POST", "/admin/keys", b"[" * 50_000, 400),
         ("POST", "/admin/keys", b'"' + b"x" * 70_000 + b'"', 413),
         ("POST", "/admin/keys", {"tenant": "acme", "budget": {"usd": "1", "timezone": "Mars/Olympus"}}, 422),
@@ -198,7 +206,12 @@ def test_a_request_has_all_its_attempts_and_the_sum_of_their_costs(tmp_path: Pat
         assert found["cost_nano_usd"] == sum(each["nano_usd"] for each in attempts)
         assert found["outcome"] == attempts[-1]["outcome"]
         assert found["decision"] == answered.headers["x-breakeven-decision"]
-        assert attempts[-1]["nano_usd"] == int(answered.headers["x-breakeven-cost-nano-usd"])
+        assert found["cost_nano_usd"] == int(answered.headers["x-breakeven-cost-nano-usd"]) > 0
+        fake.answering = breaks()  # it may have been billed, so it is estimated, and not asked again
+        failed = await served.chat()
+        assert failed.status == 502
+        found = (await served.admin("GET", f"/admin/requests/{failed.headers['x-breakeven-request-id']}")).json
+        assert found["cost_nano_usd"] == int(failed.headers["x-breakeven-cost-nano-usd"]) > 0
 
     run(tmp_path, check)
 

@@ -84,6 +84,43 @@ def test_a_client_that_has_closed_its_side_is_answered(loop: Loop) -> None:
     run(scenario(), loop)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("waits", [False, True])
+def test_between_two_events_a_client_that_closed_its_side_is_asked_by_a_comment(waits: bool, loop: Loop) -> None:
+    held = Held()
+    events = [(b"content-type", b"text/event-stream")]
+
+    async def streams(request: Request, reply: Reply) -> None:
+        reply.begin(200, events)
+        reply.piece(b"data: 1\n\n")
+        await held(request, reply)
+
+    async def last(request: Request, reply: Reply) -> None:
+        reply.end(b"data: 2\n\n")
+
+    held._answer = last
+
+    async def scenario() -> None:
+        async with serving(streams) as server:
+            client = await Client.connect(server)
+            await client.send(get("/"))
+            await client.until(b"data: 1\n\n")
+            client.writer.write_eof()
+            if not waits:
+                client.close()
+                await eventually(lambda: held.replies[0].gone)
+                held.go.set()
+                return
+            await asyncio.sleep(1.5)
+            assert not held.replies[0].gone
+            held.go.set()
+            heard = await client.to_end()
+            assert heard.count(b"data: ") == 2
+            assert b"\n\n\r\n3\r\n:\n\n\r\n" in heard
+
+    run(scenario(), loop)
+
+
 def test_a_request_cut_short_is_no_request() -> None:
     async def scenario() -> None:
         async with serving() as server:

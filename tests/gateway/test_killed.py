@@ -1,4 +1,4 @@
-"""kill -9 at random moments under load: what was acknowledged is in the ledger once, what was cut off costs its bound."""
+"""kill -9 at random moments under load: what was acknowledged has one row, what was cut off costs its bound."""
 
 from __future__ import annotations
 

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from gateway.live import Live, Told, assert_one_number, configuration, cost_nano_usd
+from gateway.live import Live, Told, assert_one_number, configuration
 from gateway.mock_upstream import CHEAP_MODEL, FREE_MODEL, MODEL, MockUpstream, Order, mock_upstream
 
 REQUESTS = 160
 KINDS = ("ok", "status", "cut", "reset", "hang", "raw", "quiet", "fails")
 SPOILT = (
-    "", "null", "[]", "{}", "not json", '{"usage": null}', '{"usage": {"prompt_tokens": "many"}}', "<html>\n</html>",
-    '{"usage": {"prompt_tokens": -5, "completion_tokens": -7}}', '{"usage": {"prompt_tokens": 1e30}}', "{" * 5_000,
-    '{"error": {"message": "200, but no answer"}}', "data: [DONE]\n\n", "data: {\n\ndata: [DONE]\n\n", ": only a comment\n\n",
-)  # fmt: skip
+    *("", "null", "[]", "{}", "not json", "<html>\n</html>", "{" * 5_000),
+    *('{"usage": null}', '{"usage": {"prompt_tokens": "many"}}', '{"usage": {"prompt_tokens": 1e30}}'),
+    *('{"usage": {"prompt_tokens": -5, "completion_tokens": -7}}', '{"error": {"message": "200, but no answer"}}'),
+    *("data: [DONE]\n\n", "data: {\n\ndata: [DONE]\n\n", ": only a comment\n\n"),
+)
 
 
 def mixed_order(chance: random.Random, name: str) -> Order:

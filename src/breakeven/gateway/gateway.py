@@ -88,7 +88,9 @@ class Gateway:
             await self.server.listen(host, port)
         except OSError as error:
             raise Unavailable(
-                f"cannot listen at {host}:{port}", cause=error.strerror, hint="breakeven serve --port 0"
+                f"cannot listen at {host}:{port}",
+                cause=error.strerror,
+                hint="breakeven serve --port N for another port, 0 for any that is free",
             ) from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -324,16 +324,16 @@ class HttpConnection(asyncio.Protocol):
     def _probe(self) -> None:
         """Ask once whether a client that has closed its side is still there, then look for the answer.
 
-        A client that waits and one that has gone look alike: both sent FIN. To a further interim answer, which HTTP
-        allows at any time, the system of one that has gone answers with a reset.
+        A client that waits and one that has gone look alike: both sent FIN. To anything that is sent to it, the system
+        of one that has gone answers with a reset.
         """
         reply, connected = self._reply, self._transport.get_extra_info("socket")
         self.deadline_s = self._clock() + PROBE_S
         if connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.abort()
-        elif not self._probed and reply is not None and not reply.begun and reply.request.http_1_1:
+        elif not self._probed and reply is not None:
             self._probed = True
-            self.write(CONTINUE)
+            reply.probe()
 
     def _uncount(self) -> None:
         self._work.body_bytes -= self._counted_bytes

@@ -206,6 +206,7 @@ class SqliteLedger:
         for budget, line in lines:
             if budget is not waits_under:
                 line.answered(request_id)
+                self._drop_line(budget.budget_id, line)
         if admission.verdict == "wait":
             ticket = new_ticket() if ticket is None else ticket
             return Waiting(verdict="wait", budget=waits_under, request_id=request_id, ticket=ticket)

@@ -28,7 +28,7 @@ def over_budget(admission: Admission) -> Refusal:
     return Refusal(
         429,
         "insufficient_quota",
-        f"the budget of ${units.usd(budget.limit_nano_usd):,.2f} a {window} for {budget.scope.text} has no room for "
+        f"the budget of ${_dollars(budget.limit_nano_usd)} a {window} for {budget.scope.text} has no room for "
         "what this request can cost at most; ask for fewer tokens (max_tokens), or raise it: breakeven budget set",
     )
 
@@ -50,3 +50,9 @@ def no_codec(question: Question, target: Target) -> Refusal:
         "operation_not_supported",
         f"{question.model} is served by {target.name}, whose {target.upstream.wire} wire has no {question.operation}",
     )
+
+
+def _dollars(nano_usd: int) -> str:
+    """Dollars and cents, and all digits of what has more: no limit reads as nothing."""
+    amount = units.usd(nano_usd)
+    return f"{amount:,.2f}" if amount == round(amount, 2) else f"{amount.normalize():,f}"

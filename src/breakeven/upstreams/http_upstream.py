@@ -23,6 +23,12 @@ OWN_HEADERS: Final = frozenset(
 )
 """What a client's headers cannot set here: framing, credentials, and an encoding in which no usage could be found."""
 
+_FOREIGN_HEADERS: Final[Mapping[WireName, frozenset[bytes]]] = {
+    "openai": frozenset((b"anthropic-version", b"anthropic-beta")),
+    "anthropic": frozenset((b"openai-beta",)),
+}
+"""What speaks of the wire of the client's, where its question was translated for another."""
+
 
 class HttpUpstream:
     """An `Upstream` over HTTP.
@@ -47,6 +53,7 @@ class HttpUpstream:
         self._url = base_url
         self._credential = credential or Credential()
         self._pool = ConnectionPool(Dialer(base_url, tls), timeouts or Timeouts(), limits or PoolLimits())
+        self._left_out = OWN_HEADERS | _FOREIGN_HEADERS.get(wire, frozenset())
         self._heads: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -60,7 +67,8 @@ class HttpUpstream:
     def send(self, path: str, headers: Mapping[bytes, bytes], body: bytes, receiver: Receiver) -> HttpExchange:
         """POST a JSON body to a path below the base URL; ``path`` is a codec's constant.
 
-        ``headers`` has names in lower case; those of `OWN_HEADERS` are left out.
+        ``headers`` has names in lower case; those of `OWN_HEADERS`, and of another
+        wire, are left out.
 
         Raises:
             InputError: a header with a line break in it.
@@ -85,7 +93,7 @@ class HttpUpstream:
     def _sent_with(self, headers: Mapping[bytes, bytes], body_bytes: int) -> bytes:
         lines, sent = 0, b""
         for name, value in headers.items():
-            if name not in OWN_HEADERS:
+            if name not in self._left_out:
                 sent += name + b": " + value + b"\r\n"
                 lines += 1
         if not sent.count(b"\n") == sent.count(b"\r") == lines:
