@@ -1,6 +1,6 @@
 # Everything starts here: `make run` and `make test` set themselves up in .venv and need Python >= 3.11, and no more.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs bench lock clean
+.PHONY: help run test lint format docs bench chaos lock clean
 export PYTHON
 
 BIN := .venv/bin
@@ -12,8 +12,10 @@ LOCKED := pyproject.toml scripts/setup.sh
 .venv/has-dev: requirements/dev.txt requirements/system.txt $(LOCKED)
 	@scripts/setup.sh dev
 
-run: .venv/has-run  ## Set up, then print the plan of the example workload
+run: .venv/has-run  ## Set up, print the plan of the example workload, then serve the gateway until Ctrl-C
 	@$(BIN)/breakeven plan examples/chat.toml
+	@echo
+	@exec $(BIN)/breakeven serve --first-key
 
 test: lint  ## Set up, then run every check and every test, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
@@ -33,6 +35,9 @@ docs: .venv/has-run  ## Write the generated parts of README.md and docs/
 
 bench: .venv/has-dev  ## Measure what docs/evidence.md claims
 	@$(BIN)/python benchmarks/run.py
+
+chaos: .venv/has-dev  ## Kill a gateway under load 50 times, and hold its ledger to what clients were told
+	@$(BIN)/python scripts/chaos.py --rounds 50
 
 lock:  ## Pin every package anew, with hashes
 	scripts/lock.sh

@@ -31,6 +31,7 @@ PLANNING = (
     "capacity_error.py",
     "replay_speed.py",
     "usable_share.py",
+    "ledger_calibration.py",
     "commitment_search.py",
     "fleet_14_days.py",
 )

@@ -14,9 +14,10 @@ else
     uv=$folder/bin/uv
 fi
 
+# Extras stay written out: pip looks a package with extras up by itself, and would take a newer one as not pinned.
 # "fewest": one version of a package for all Pythons, so that a result does not depend on the interpreter.
 compile() {
-    "$uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+    "$uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras \
         --no-header --no-emit-index-url --no-emit-find-links "$@"
 }
 

@@ -37,14 +37,14 @@ _COST = re.compile(rb": breakeven cost_nano_usd=(\d+)")
 _METRIC = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 
 
-def configuration(url: str, **gateway: Any) -> str:
+def configuration(url: str, *, timeout_s: float = 1.0, **gateway: Any) -> str:
     """A gateway with one mock upstream: a dear model, a cheaper one that it degrades to, and a free one."""
     lines = ["[gateway]", *(f"{name} = {json.dumps(value)}" for name, value in gateway.items())]
     prices = {"dear": (1, 2), "cheap": ("0.1", "0.2"), "free": (0, 0)}
     for name, (in_usd, out_usd) in prices.items():
         lines += ["[[upstreams]]", f'name = "{name}"', f'url = "{url}"', "max_output_tokens = 64"]
         lines += [f"input_usd_per_mtok = {in_usd}", f"output_usd_per_mtok = {out_usd}"]
-        lines += ["first_byte_timeout_s = 1.0", "idle_timeout_s = 1.0"]
+        lines += [f"first_byte_timeout_s = {timeout_s}", f"idle_timeout_s = {timeout_s}"]
     for model, upstream, more in (
         (MODEL, "dear", f'degrade_to = "{CHEAP_MODEL}"'),
         (CHEAP_MODEL, "cheap", ""),
@@ -185,9 +185,13 @@ class Live:
         key: str = "",
         leave_after_events: int | None = None,
         leave_after_s: float | None = None,
+        into: Told | None = None,
     ) -> Told:
-        """One request on a connection of its own; the client may leave before the end, whatever it has then is told."""
-        told = Told()
+        """One request on a connection of its own; the client may leave before the end, whatever it has then is told.
+
+        ``into`` is filled as the answer comes, so that it is there whatever becomes of the caller.
+        """
+        told = Told() if into is None else into
         try:
             async with asyncio.timeout(60):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**22)
@@ -214,7 +218,7 @@ class Live:
         **more: Any,
     ) -> Told:
         body = chat_body(order, model=model, max_tokens=max_tokens, stream=stream)
-        return await self.ask("POST", "/v1/chat/completions", body, key=key or self.key, **more)
+        return await self.ask("POST", "/v1/chat/completions", body, **{"key": self.key, **more})
 
     async def stalled_chat(self, order: Order, *, stay_s: float, max_tokens: int = 20) -> None:
         """Ask for a stream, read nothing of it for a while, and go."""

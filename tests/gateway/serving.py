@@ -106,6 +106,17 @@ def breaks(message: str = "cut off") -> Answering:
     return lambda receiver, _: receiver.failed(UpstreamFailed("broken", message, sent=True))
 
 
+def in_turn(*answers: Answering) -> Answering:
+    """One after another; the last one for ever."""
+    left = list(answers)
+
+    def answer(receiver: Receiver, body: bytes) -> None:
+        answering = left.pop(0) if len(left) > 1 else left[0]
+        answering(receiver, body)
+
+    return answer
+
+
 @dataclass(kw_only=True)
 class Served:
     """A gateway under way. ``key`` is a virtual key's secret; ``tables`` may be changed before a reload."""

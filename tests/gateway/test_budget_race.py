@@ -38,6 +38,7 @@ def test_a_burst_spends_exactly_what_fits_under_three_budgets(echo: Live, tighte
 
     async def scenario() -> None:
         alone = await echo.ask("POST", "/v1/chat/completions", body, key=echo.key)
+        assert alone.headers["content-type"].startswith("text/event-stream" if stream else "application/json")
         cost = alone.cost_nano_usd
         assert cost
         fits = 137

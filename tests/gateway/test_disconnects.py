@@ -7,10 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
+from breakeven.gateway import http_connection
 from breakeven.gateway.http_request import Request
 from breakeven.gateway.limits import Limits
 from breakeven.pipeline.reply import Reply
 from gateway.raw import JSON, LOOPS, Client, Held, eventually, exchange, get, paths, run, serving
+
+
+@pytest.fixture(autouse=True)
+def asked_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a client is still there is asked after a tenth of a second."""
+    monkeypatch.setattr(http_connection, "PROBE_S", 0.1)
+
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -66,12 +74,49 @@ def test_a_client_that_has_closed_its_side_is_answered(loop: Loop) -> None:
             client = await Client.connect(server)
             await client.send(get("/late"))
             client.writer.write_eof()
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(0.5)
             assert not held.replies[0].gone
             held.go.set()
             assert paths(await client.to_end()) == ["/late"]
-            assert client.heard.startswith(b"HTTP/1.1 100 Continue"), "asked once whether it is still there"
+            assert client.heard.count(b"HTTP/1.1 100 Continue\r\n\r\n") == 1, "asked once whether it is still there"
             assert paths(await exchange(server, get("/soon"))) == ["/soon"]
+
+    run(scenario(), loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("waits", [False, True])
+def test_between_two_events_a_client_that_closed_its_side_is_asked_by_a_comment(waits: bool, loop: Loop) -> None:
+    held = Held()
+    events = [(b"content-type", b"text/event-stream")]
+
+    async def streams(request: Request, reply: Reply) -> None:
+        reply.begin(200, events)
+        reply.piece(b"data: 1\n\n")
+        await held(request, reply)
+
+    async def last(request: Request, reply: Reply) -> None:
+        reply.end(b"data: 2\n\n")
+
+    held._answer = last
+
+    async def scenario() -> None:
+        async with serving(streams) as server:
+            client = await Client.connect(server)
+            await client.send(get("/"))
+            await client.until(b"data: 1\n\n")
+            client.writer.write_eof()
+            if not waits:
+                client.close()
+                await eventually(lambda: held.replies[0].gone)
+                held.go.set()
+                return
+            await asyncio.sleep(1.5)
+            assert not held.replies[0].gone
+            held.go.set()
+            heard = await client.to_end()
+            assert heard.count(b"data: ") == 2
+            assert b"\n\n\r\n3\r\n:\n\n\r\n" in heard
 
     run(scenario(), loop)
 

@@ -1,4 +1,4 @@
-"""Clients that leave: after every piece of a stream, before an answer, or without reading; the row is there, and dear."""
+"""Clients that leave: after every piece of a stream, before an answer, or without reading: the row says the cost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_leaving_after_every_chunk_costs_what_the_upstream_says(tmp_path: Path) 
 
 def test_leaving_an_upstream_that_never_ends_costs_an_estimate_within_the_bound(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with started(tmp_path, drain_after_disconnect_s=DRAIN_S) as (live, mock):
+        async with started(tmp_path, timeout_s=60.0, drain_after_disconnect_s=DRAIN_S) as (live, _):
             began = time.monotonic()
             told = await asyncio.gather(
                 *(
@@ -64,14 +64,12 @@ def test_leaving_an_upstream_that_never_ends_costs_an_estimate_within_the_bound(
                 )
             )
             await live.quiet()
-            assert time.monotonic() - began < DRAIN_S + 2.0
+            assert time.monotonic() - began < DRAIN_S + 4.0  # and a second or two until it is noticed
             for events, each in enumerate(told, start=1):
                 row = row_of(live, Order(), each)
-                assert row["outcome"] in {"client_gone", "timeout"}
-                assert row["usage_basis"] == "estimated"
+                assert (row["outcome"], row["usage_basis"]) == ("client_gone", "estimated")
                 assert row["output_tokens"] >= events
                 assert row["effective_nano_usd"] > 0
-            assert mock.under_way == 0 or True
             await assert_one_number(live)
 
     asyncio.run(scenario())
@@ -81,14 +79,17 @@ def test_who_leaves_before_anything_came_still_pays(tmp_path: Path) -> None:
     """Neither a stream's head nor a byte of an answer came; the upstream was asked, and bills it."""
 
     async def scenario() -> None:
-        async with started(tmp_path, drain_after_disconnect_s=DRAIN_S) as (live, mock):
+        async with started(tmp_path, timeout_s=60.0, drain_after_disconnect_s=DRAIN_S) as (live, _):
             slow, never = Order(name="slow", delay_s=0.3), Order(name="never", kind="hang")
             for stream in (False, True):
                 await live.chat(slow, stream=stream, leave_after_s=0.1)
                 await live.chat(never, stream=stream, leave_after_s=0.1)
             await live.quiet()
             rows = live.rows()
-            assert sorted(row["usage_basis"] for row in rows) == ["estimated"] * 2 + ["reported"] * 2
+            assert sorted((row["outcome"], row["usage_basis"]) for row in rows) == [
+                *[("client_gone", "estimated")] * 2,
+                *[("ok", "reported")] * 2,
+            ]
             assert all(row["effective_nano_usd"] > 0 for row in rows)
             await assert_one_number(live)
 
@@ -99,7 +100,7 @@ def test_a_client_that_does_not_read_and_leaves_is_heard_out(tmp_path: Path) -> 
     """The upstream is held back while the client does not read; once it is gone, nothing is."""
 
     async def scenario() -> None:
-        async with started(tmp_path, drain_after_disconnect_s=3.0) as (live, mock):
+        async with started(tmp_path, drain_after_disconnect_s=3.0) as (live, _):
             order = Order(chunks=300, padding=20_000, output_tokens=300)
             await live.stalled_chat(order, stay_s=1.0, max_tokens=400)
             await live.quiet()

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from breakeven.gateway.ledger_counters import GROUPED_BY
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.totals import TotalsQuery, totals
-from gateway.serving import ADMIN, Served, breaks, gives, says, serving, tables_for
+from gateway.serving import ADMIN, MODEL, Served, breaks, gives, says, serving, tables_for
 
 COUNTERS = {
     "breakeven_requests_total": "requests",
@@ -106,5 +106,47 @@ def test_metrics_may_be_public(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path, tables=tables_for(metrics_public=True)) as served:
             assert (await served.ask("GET", "/metrics", headers={"forwarded": "for=203.0.113.9"})).status == 200
+
+    asyncio.run(run())
+
+
+def test_gauges_say_what_is_enforced(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as served:
+            for scope, usd in (("tenant:acme", "2"), ("user:alice", "1"), ("user:bob", "0.5")):
+                body = {"tenant": "acme", "scope": scope, "usd": usd, "window": "day"}
+                assert (await served.admin("PUT", "/admin/budgets", body)).status == 200
+            cost = int((await served.chat()).headers["x-breakeven-cost-nano-usd"])
+            await served.chat(model="gpt-unknown")
+            assert await served.ledger.flush()
+            found = await scraped(served)
+
+            def gauge(name: str, /, **labels: str) -> float:
+                return found[f"breakeven_{name}", frozenset(labels.items())]
+
+            own = {"tenant": "acme", "kind": "tenant", "name": "acme", "window": "day"}
+            users = {"tenant": "acme", "kind": "user", "name": "", "window": "day"}
+            assert gauge("budget_limit_nano_usd", **own) == 2_000_000_000
+            assert gauge("budget_spent_nano_usd", **own) == gauge("budget_spent_nano_usd", **users) == cost > 0
+            assert gauge("budget_limit_nano_usd", **users) == 1_500_000_000
+            assert gauge("budget_reserved_nano_usd", **own) == gauge("holds") == gauge("holds_nano_usd") == 0
+            assert gauge("refusals_total", code="model_not_found") == 1
+            assert gauge("breaker_state", upstream="fake", model=MODEL, state="closed") == 1
+            assert gauge("requests_under_way") == gauge("ledger_backlog_rows") == 0
+            assert gauge("ledger_up") == 1
+            assert gauge("attempt_duration_seconds_count", model=MODEL, deployment="fake") == 1
+            text = (await served.ask("GET", "/metrics")).body.decode()
+            assert served.key_id not in text
+            assert "alice" not in text
+
+    asyncio.run(run())
+
+
+def test_openmetrics_is_given_to_who_asks_for_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(tmp_path) as served:
+            heard = await served.ask("GET", "/metrics", headers={"accept": "application/openmetrics-text"})
+            assert heard.headers["content-type"].startswith("application/openmetrics-text")
+            assert heard.body.endswith(b"# EOF\n")
 
     asyncio.run(run())

@@ -32,7 +32,7 @@ def names(requirements: list[str]) -> set[str]:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
 def test_every_locked_package_has_a_version_and_a_hash(lock: Path) -> None:
     for name, entry in pinned(lock).items():
-        assert re.match(rf"{name}==[\w.]+\s", entry), entry
+        assert re.match(rf"{re.escape(name)}==[\w.]+\s", entry), entry
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
 
 

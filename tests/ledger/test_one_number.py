@@ -170,5 +170,5 @@ class Machine(RuleBasedStateMachine):
 
 TestOneNumber = Machine.TestCase
 TestOneNumber.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate]
+    max_examples=60, stateful_step_count=40, deadline=None, phases=[Phase.explicit, Phase.generate]
 )

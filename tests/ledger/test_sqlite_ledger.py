@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from breakeven.errors import Unavailable
-from breakeven.ledger import keys
+from breakeven.catalog.usage import Usage
+from breakeven.errors import InputError, Unavailable
+from breakeven.ledger import keys, waiting
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.ledger_store import Hold
+from breakeven.ledger.policy_cache import LOOK_FOR_UNKNOWN_S
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.policy.budget import Admission
 from breakeven.stores import sqlite
@@ -298,3 +301,106 @@ def test_where_deny_is_declared_a_locked_database_refuses(path: Path) -> None:
         assert len(rows(path)) == 2
 
     serving(path, body, mode="deny")
+
+
+def test_a_ledger_that_is_moved_away_delays_and_loses_nothing(path: Path) -> None:
+    stored_budget(path, budget(TENANT, 10**9))
+    away = path.with_name("away.db")
+
+    async def body(ledger: SqliteLedger) -> None:
+        await ledger.settle(await held(ledger, "r1", 10), entry("r1", 7))
+        assert await ledger.flush()
+        path.rename(away)
+        await ledger.settle(await held(ledger, "r2", 10), entry("r2", 7))
+        await asyncio.sleep(0.1)
+        assert "no file" in str(ledger.health().failure)
+        await ledger.settle(await held(ledger, "r3", 10), entry("r3", 7))
+        away.rename(path)
+        await asyncio.sleep(0.3)
+        assert await ledger.flush()
+        assert ledger.health().failure is None
+
+    serving(path, body)
+    assert [row["request_id"] for row in rows(path)] == ["r1", "r2", "r3"]
+    assert summed(path) == recomputed(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"effective_nano_usd": -1},
+        {"effective_nano_usd": 2**63},
+        {"baseline_nano_usd": 10**16},
+        {"usage": Usage(input_tokens=2**62)},
+        {"duration_s": float("nan")},
+        {"ttft_s": float("nan")},
+    ],
+)
+def test_what_no_table_holds_is_refused_before_it_is_journaled(path: Path, wrong: dict[str, Any]) -> None:
+    async def body(ledger: SqliteLedger) -> None:
+        hold = await held(ledger, "r1", 10)
+        with pytest.raises(ValueError, match="cannot have"):
+            await ledger.settle(hold, entry("r1", **wrong))
+        await ledger.settle(hold, entry("r1", 7))
+        assert await ledger.flush()
+
+    serving(path, body)
+    assert [row["effective_nano_usd"] for row in rows(path)] == [7]
+
+
+def test_a_request_that_may_cost_a_fortune_is_refused(path: Path) -> None:
+    async def body(ledger: SqliteLedger) -> None:
+        with pytest.raises(InputError, match="1,000,000"):
+            await ledger.hold("r1", SCOPES, 2**70, AT_NS)
+        assert ledger.holds_count == 0
+
+    serving(path, body)
+
+
+def test_a_flood_of_wrong_keys_costs_few_looks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(ledger: SqliteLedger) -> None:
+        looks = 0
+        look = ledger._policy.look
+
+        def counted() -> None:
+            nonlocal looks
+            looks += 1
+            look()
+
+        monkeypatch.setattr(ledger._policy, "look", counted)
+        started_s = time.monotonic()
+        for n in range(20_000):
+            assert await ledger.key(keys.digest(f"sk-be-{n}")) is None
+        assert looks <= (time.monotonic() - started_s) / LOOK_FOR_UNKNOWN_S + 1
+
+    serving(path, body)
+
+
+def test_observers_hear_each_entry_once_when_it_is_recorded(path: Path) -> None:
+    heard: list[tuple[str, int]] = []
+
+    async def body(ledger: SqliteLedger) -> None:
+        ledger.observers.append(lambda each: heard.append((each.request_id, each.attempt)))
+        hold = await held(ledger, "r1", 10)
+        await ledger.settle(hold, entry("r1"), last=False)
+        await ledger.settle(hold, entry("r1", attempt=2))
+        await ledger.release(await held(ledger, "r2", 10))
+
+    serving(path, body)
+    assert heard == [("r1", 1), ("r1", 2)]
+
+
+def test_a_full_line_tells_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LINE_LENGTH", 2)
+    stored_budget(path, budget(TENANT, 100))
+
+    async def body(ledger: SqliteLedger) -> None:
+        first = await held(ledger, "r0", 100)
+        answers = [await ledger.hold(f"r{n}", SCOPES, 10, AT_NS) for n in (1, 2, 3)]
+        waits = [asyncio.create_task(ledger.wait_for_room(answer, 30)) for answer in answers[:2]]  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        assert not await ledger.wait_for_room(answers[2], 30)  # type: ignore[arg-type]
+        await ledger.release(first)
+        assert await asyncio.wait_for(waits[0], 1)
+
+    serving(path, body)

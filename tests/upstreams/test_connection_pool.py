@@ -156,7 +156,7 @@ def test_the_connection_used_last_is_used_next_and_the_others_age_away(run: Run)
         async with serving(always(OK)) as server:
             client = upstream(server.port, limits=PoolLimits(max_idle_s=0.5))
             await asyncio.gather(*(ask(client) for _ in range(4)))
-            assert client.counts.idle == 4
+            await until(lambda: client.counts.idle == 4)
             async with asyncio.timeout(10):
                 while client.counts.idle > 1:
                     await ask(client)
@@ -237,7 +237,8 @@ def test_an_exchange_given_up_is_heard_of_no_more_and_frees_its_place(run: Run) 
                 heard.on_piece = lambda _piece, given_up=exchange: given_up.abort()
                 waiting = client.send("/x", {}, b"", never := Heard())
                 waiting.abort()
-                await asyncio.sleep(0.05)
+                await until(lambda told=heard: bool(told.pieces))
+                await asyncio.sleep(0.02)
                 assert len(heard.pieces) == 1
                 assert not heard.over.is_set()
                 assert never.status == 0
@@ -367,7 +368,8 @@ def test_connecting_ends_by_its_timeout(run: Run) -> None:
         for each in heard:
             await each.end()
         failures = [(each.failure.failure, each.failure.sent) for each in heard if each.failure]
-        assert failures == [("connect_timeout", False), ("connect_timeout", False), ("busy", False)]
+        assert failures[:2] == [("connect_timeout", False)] * 2
+        assert failures[2] in {("busy", False), ("connect_timeout", False)}, "after the others, or in its turn"
         await pool.close()
         assert pool.counts.opening == 0
 

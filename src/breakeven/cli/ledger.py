@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from breakeven.cli.ledger_options import LENGTH, ledger_option
+from breakeven.cli.ledger_options import LENGTH, ledger_option, moment_ns
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, write_output
 from breakeven.cli.price import Moment
 
@@ -50,8 +50,8 @@ def totals(
 
     query = TotalsQuery(
         by=by,
-        since_ns=_moment_ns(since, timezone),
-        until_ns=_moment_ns(until, timezone),
+        since_ns=moment_ns(since, timezone),
+        until_ns=moment_ns(until, timezone),
         only=_only(only, tenant),
         timezone=timezone,
     )
@@ -70,20 +70,6 @@ def _only(pairs: tuple[str, ...], tenant: str | None) -> dict[str, str]:
             raise InputError(f"--only cannot use {pair!r}", hint="--only model=gpt-4o")
         found[name] = value
     return found
-
-
-def _moment_ns(moment: date | datetime | None, timezone: str) -> int | None:
-    """Nanoseconds of a moment; a day begins, and a moment without a zone is, in ``timezone``."""
-    from breakeven.policy.window import NS_PER_S, time_zone
-
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)  # the zone comes next
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=time_zone(timezone))
-    whole_s = int(moment.replace(microsecond=0).timestamp())
-    return whole_s * NS_PER_S + moment.microsecond * 1_000
 
 
 @ledger.command(short_help="Every attempt at one request.")

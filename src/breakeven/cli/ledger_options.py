@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,6 +52,20 @@ def ledger_option(command: Command) -> Command:
         envvar="BREAKEVEN_LEDGER",
         help="The ledger's file.",
     )(command)
+
+
+def moment_ns(moment: date | datetime | None, timezone: str) -> int | None:
+    """Nanoseconds of a moment; a day begins, and a moment without a zone is, in ``timezone``."""
+    from breakeven.policy.window import NS_PER_S, time_zone
+
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)  # the zone comes next
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=time_zone(timezone))
+    whole_s = int(moment.replace(microsecond=0).timestamp())
+    return whole_s * NS_PER_S + moment.microsecond * 1_000
 
 
 def window_options(command: Command) -> Command:

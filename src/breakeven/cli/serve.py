@@ -11,7 +11,7 @@ import click
 from breakeven.cli.ledger_options import ledger_option
 
 if TYPE_CHECKING:
-    from breakeven.cli.config import Configuration
+    from breakeven.gateway.config import GatewayConfig, UpstreamConfig
     from breakeven.gateway.gateway import Configured
     from breakeven.gateway.logs import LogFormat
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     metavar="NAME=URL",
     help="A model server, or 'echo' for the built-in model. Its key is read from NAME_API_KEY. May be repeated.  "
     "[default: those of the configuration, else those that are found]",
+)
+@click.option(
+    "--first-key",
+    is_flag=True,
+    help="Make a key where the ledger has none that may be used, and print a call to try it with.",
 )
 @click.option(
     "--admin-key-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the admin API's key."
@@ -56,6 +61,7 @@ def serve(
     port: int,
     ledger_path: Path,
     upstreams: tuple[str, ...],
+    first_key: bool,
     admin_key_file: Path | None,
     log_level: str,
     log_format: LogFormat,
@@ -71,31 +77,59 @@ def serve(
     set_up_logs(sys.stderr, log_level, log_format)
     entry_log = EntryLog(sys.stderr, log_format) if log_level in ("debug", "info") else None
     secret, told = admin_secret(ledger_path, admin_key_file)
-
-    def read() -> Configured:
-        from breakeven.cli.config import load
-        from breakeven.cli.main import DOORS
-
-        return _configured(load(context.obj.path, tuple(DOORS)), upstreams, port)
+    reader = _ConfigurationReader(context.obj.path, upstreams, port)
 
     def ready(url: str) -> None:
-        click.echo(f"breakeven serves at {url}/v1 (ledger {ledger_path}; {told})", err=True)
+        names = ", ".join(upstream.name for upstream in reader.config.upstreams)
+        click.echo(f"breakeven serves at {url}/v1 (upstreams: {names}; ledger {ledger_path}; {told})", err=True)
+        if first_key:
+            _offer_first_key(url, reader.config, ledger_path)
 
-    serve_until_stopped(host, port, ledger_path, read, secret, ready, entry_log)
+    serve_until_stopped(host, port, ledger_path, reader.read, secret, ready, entry_log)
 
 
-def _configured(configuration: Configuration, upstreams: tuple[str, ...], port: int) -> Configured:
-    """The configuration's gateway; upstreams of the command line replace its own, and what is found stands in."""
-    from msgspec.structs import replace
+class _ConfigurationReader:
+    """Reads the gateway's part of the configuration, at the start and whenever it is asked to again.
 
-    from breakeven.catalog.negotiated import read_price_config
-    from breakeven.gateway.config import read_config, upstream_of_argument
-    from breakeven.gateway.discovery import discovered
-    from breakeven.gateway.gateway import Configured
+    Upstreams of the command line replace those of the file. Where neither names any, those that are found stand in;
+    they are looked for once, since a search would hold up the requests under way.
+    """
 
-    config = read_config(configuration.tables)
-    if upstreams:
-        config = replace(config, upstreams=[upstream_of_argument(each) for each in upstreams])
-    elif not config.upstreams:
-        config = replace(config, upstreams=discovered(port))
-    return Configured(config=config, prices=read_price_config(configuration.tables))
+    config: GatewayConfig
+
+    def __init__(self, path: Path | None, upstreams: tuple[str, ...], port: int) -> None:
+        self._path, self._upstreams, self._port = path, upstreams, port
+        self._found: list[UpstreamConfig] | None = None
+
+    def read(self) -> Configured:
+        """The configuration as it is now.
+
+        Raises:
+            ConfigError: it is wrong.
+        """
+        from msgspec.structs import replace
+
+        from breakeven.catalog.negotiated import read_price_config
+        from breakeven.cli.config import load
+        from breakeven.cli.main import DOORS
+        from breakeven.gateway.config import read_config, upstream_of_argument
+        from breakeven.gateway.discovery import discovered
+        from breakeven.gateway.gateway import Configured
+
+        tables = load(self._path, tuple(DOORS)).tables
+        config, prices = read_config(tables), read_price_config(tables)
+        if self._upstreams:
+            config = replace(config, upstreams=[upstream_of_argument(each) for each in self._upstreams])
+        elif not config.upstreams:
+            if self._found is None:
+                self._found = discovered(self._port)
+            config = replace(config, upstreams=self._found)
+        self.config = config
+        return Configured(config=config, prices=prices)
+
+
+def _offer_first_key(url: str, config: GatewayConfig, ledger: Path) -> None:
+    from breakeven.cli.first_key import first_key, how_to_try
+    from breakeven.gateway.discovery import example_model
+
+    click.echo(how_to_try(url, example_model(config), first_key(ledger), ledger), nl=False)

@@ -91,9 +91,18 @@ class Endpoint:
         if self.body is None:
             return None
         try:
-            return msgspec.json.decode(request.body, type=self.body)
+            return msgspec.convert(_with_integers(msgspec.json.decode(request.body)), self.body)
         except (ValueError, RecursionError) as error:
             raise Refusal(400, "invalid_body", str(error)) from error
+
+
+def _with_integers(value: Any) -> Any:
+    """A JSON value whose whole numbers are integers: ``60.0`` and ``60`` are one number there."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _with_integers(each) for name, each in value.items()}
+    return [_with_integers(each) for each in value] if isinstance(value, list) else value
 
 
 def found(endpoints: Sequence[Endpoint], request: Request) -> tuple[Endpoint, dict[str, str]]:

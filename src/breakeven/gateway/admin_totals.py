@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from breakeven.errors import UnknownName
+from breakeven.errors import InputError, UnknownName
 from breakeven.gateway.admin_endpoint import Asked, Endpoint, Given
 from breakeven.gateway.admin_fields import ONE_LINE, Name, Text
 from breakeven.gateway.admin_store import AdminStore
@@ -19,7 +19,14 @@ from breakeven.policy.window import NS_PER_S, time_zone
 from breakeven.render.json import schema_id
 from breakeven.render.ledger import totals_body
 
-_LATEST = datetime.max.year - 1
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-[0-9]{2}-[0-9]{2}"
+        r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?(?!\n)$",
+        description="A day or a moment by ISO 8601, from 1970 to 2199.",
+    ),
+]
 _LINE = Meta(max_length=500, pattern=ONE_LINE)
 
 
@@ -27,8 +34,8 @@ class TotalsFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """What to add up. ``since`` is counted in, ``until`` is not; without a zone they are in ``timezone``."""
 
     by: Annotated[str, _LINE, Meta(description="Groups, comma-separated: tenant, team, user, key, model, ...")] = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     tenant: Name | None = None
     timezone: Text = "UTC"
 
@@ -36,7 +43,7 @@ class TotalsFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         """What the ledger is asked.
 
         Raises:
-            InputError: no such time zone.
+            InputError: no such time zone, or no such moment.
         """
         return TotalsQuery(
             by=tuple(dict.fromkeys(filter(None, (name.strip() for name in self.by.split(","))))),
@@ -46,13 +53,15 @@ class TotalsFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             timezone=self.timezone,
         )
 
-    def _ns(self, moment: datetime | None) -> int | None:
-        if moment is None:
+    def _ns(self, text: str | None) -> int | None:
+        if text is None:
             return None
-        if not 1970 <= moment.year < _LATEST:
-            raise Refusal(422, "invalid_request", "a moment is in a year from 1970 on")
-        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=time_zone(self.timezone))
-        return int(zoned.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
+        try:
+            moment = datetime.fromisoformat(text)
+            zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=time_zone(self.timezone))
+            return int(zoned.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"there is no moment {text}", cause=str(error)) from error
 
 
 class AdminTotals:

@@ -46,9 +46,10 @@ class UpstreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     max_connections: int = 1_000
 
     @classmethod
-    def own_hardware(cls, name: str, url: str) -> UpstreamConfig:
+    def own_hardware(cls, name: str, url: str, models: list[str]) -> UpstreamConfig:
         """A server on hardware of one's own: nothing by the token, since the hardware is paid for by the hour."""
-        return cls(name=name, url=url, input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
+        free = Decimal(0)
+        return cls(name=name, url=url, models=models, input_usd_per_mtok=free, output_usd_per_mtok=free)
 
 
 class TargetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -60,7 +60,7 @@ Raises:
 
 
 class Gateway:
-    """Serves until it is told to stop. Make it inside a running event loop."""
+    """Serves until it is told to stop. Make it inside a running event loop; who opened the ledger closes it."""
 
     def __init__(self, configured: Configured, ledger: SqliteLedger, admin_secret: str, reload: Reload) -> None:
         settings = configured.config.gateway
@@ -87,7 +87,9 @@ class Gateway:
             await self.server.listen(host, port)
         except OSError as error:
             raise Unavailable(
-                f"cannot listen at {host}:{port}", cause=error.strerror, hint="breakeven serve --port 0"
+                f"cannot listen at {host}:{port}",
+                cause=error.strerror,
+                hint="breakeven serve --port N for another port, 0 for any that is free",
             ) from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,13 +123,15 @@ class Gateway:
             self.pipeline.give_up()
             await asyncio.sleep(0)
         await self._upstreams.close()
-        await self._ledger.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
     def _routes(self, configured: Configured) -> Routes:
-        upstreams = self._upstreams.of(configured.config.upstreams)
-        return RoutingTable(configured.config, upstreams, configured.prices).routes()
+        config = configured.config
+        upstreams = self._upstreams.of(config.upstreams)
+        routes = RoutingTable(config, upstreams, configured.prices).routes()
+        self._upstreams.adopt(config.upstreams, upstreams)
+        return routes
 
     def _router(self, access: AdminAccess) -> Router:
         router = Router()

@@ -49,6 +49,7 @@ class HttpConnection(asyncio.Protocol):
         "_leaving",
         "_limits",
         "_loop",
+        "_probed",
         "_read_since_s",
         "_reader",
         "_reading_paused",
@@ -80,6 +81,7 @@ class HttpConnection(asyncio.Protocol):
         self._write_paused = False
         self._leaving = False  # nothing that still comes is a request
         self._sent_all = False  # the client has closed its side
+        self._probed = False
         self.deadline_s = math.inf
 
     # -- called by the event loop -------------------------------------------------------------------------------------
@@ -261,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         if self._reply is None and not self._leaving:
             if self._sent_all:
                 self._close()
-            elif self._reading_paused:
+            elif self._reading_paused and not self._transport.is_closing():
                 self._reading_paused = False
                 self._transport.resume_reading()
 
@@ -284,6 +286,8 @@ class HttpConnection(asyncio.Protocol):
         unsent = self._unsent
         if unsent:
             self._unsent = []
+            if self._transport.is_closing():  # it broke since: uvloop raises, and the end is about to be told
+                return
             self._transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
     # -- the end ------------------------------------------------------------------------------------------------------
@@ -302,6 +306,8 @@ class HttpConnection(asyncio.Protocol):
         self._leaving = True
         self._held = b""
         self._await_sending()
+        if self._transport.is_closing():
+            return
         if self._reading_paused:
             self._transport.resume_reading()
         if self._sent_all or not self._transport.can_write_eof():
@@ -316,17 +322,18 @@ class HttpConnection(asyncio.Protocol):
         self.deadline_s = self._clock() + allowed_s
 
     def _probe(self) -> None:
-        """Ask whether a client that has closed its side is still there.
+        """Ask once whether a client that has closed its side is still there, then look for the answer.
 
-        A client that waits and one that has gone look alike: both sent FIN. To a further interim answer, which HTTP
-        allows at any time, the system of one that has gone answers with a reset.
+        A client that waits and one that has gone look alike: both sent FIN. To anything that is sent to it, the system
+        of one that has gone answers with a reset.
         """
         reply, connected = self._reply, self._transport.get_extra_info("socket")
         self.deadline_s = self._clock() + PROBE_S
         if connected is not None and connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.abort()
-        elif reply is not None and not reply.begun and reply.request.http_1_1:
-            self.write(CONTINUE)
+        elif not self._probed and reply is not None:
+            self._probed = True
+            reply.probe()
 
     def _uncount(self) -> None:
         self._work.body_bytes -= self._counted_bytes

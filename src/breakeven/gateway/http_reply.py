@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from breakeven.gateway.http_head import WITHOUT_BODY, header_lines, status_line
+from breakeven.gateway.http_head import CONTINUE, WITHOUT_BODY, header_lines, status_line
 from breakeven.gateway.http_request import Request
 from breakeven.pipeline.reply import Headers
 
 Framing = Literal["chunked", "close", "none"]
 """How the client sees the end of a stream: by its last chunk, by the connection's end, or there is no body."""
+
+_EVENTS: Final = b"text/event-stream"
 
 
 class Carrier(Protocol):
@@ -48,6 +50,7 @@ class HttpReply:
     __slots__ = (
         "_connection",
         "_framing",
+        "_is_events",
         "begun",
         "finished",
         "gone",
@@ -61,6 +64,7 @@ class HttpReply:
     def __init__(self, connection: Carrier, request: Request) -> None:
         self._connection = connection
         self._framing: Framing = "chunked"
+        self._is_events = False
         self.request = request
         self.keep_alive = request.keep_alive
         self.begun = False
@@ -97,6 +101,7 @@ class HttpReply:
             self._framing = "close"
             self.keep_alive = False
         head = self._head(status, headers, framing)
+        self._is_events = any(value.startswith(_EVENTS) for name, value in headers if name == b"content-type")
         self.begun = True
         self._connection.write(head)
 
@@ -126,6 +131,16 @@ class HttpReply:
         if not self.finished:
             self.finished = True
             self._connection.abort()
+
+    def probe(self) -> None:
+        """Send what means nothing to a client: an interim answer, which HTTP allows before any, or a comment.
+
+        Pieces of server-sent events are whole events, so that a comment may stand between two of them.
+        """
+        if not self.begun and self.request.http_1_1:
+            self._connection.write(CONTINUE)
+        elif self._is_events:
+            self.piece(b":\n\n")
 
     def lost(self) -> None:
         """The connection tells that the client has gone."""

@@ -12,7 +12,7 @@ from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.ledger.totals import Total, TotalsQuery, totals
 
 GROUPED_BY: Final = ("tenant", "model", "deployment", "outcome")
-MOST_GROUPS: Final = 20_000
+MOST_GROUPS: Final = 10_000
 """Groups that are counted apart. A client can name models without end, and each would be a time series for ever."""
 
 OTHER: Final = "(other)"

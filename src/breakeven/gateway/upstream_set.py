@@ -24,16 +24,18 @@ class UpstreamSet:
         self._retired: list[Upstream] = []
 
     def of(self, configs: Sequence[UpstreamConfig]) -> Mapping[str, Upstream]:
-        """The upstreams of these configurations; nothing changes if one of them is wrong.
+        """The upstreams of these configurations, kept or new; nothing has changed until they are adopted.
 
         Raises:
             ConfigError: an address that is refused, or a secret that is not there.
         """
-        made = {each.name: (each, self._kept(each) or make_upstream(each)) for each in configs}
-        now = {id(upstream) for _, upstream in made.values()}
-        self._retired += [upstream for _, upstream in self._made.values() if id(upstream) not in now]
-        self._made = made
-        return {name: upstream for name, (_, upstream) in made.items()}
+        return {each.name: self._kept(each) or make_upstream(each) for each in configs}
+
+    def adopt(self, configs: Sequence[UpstreamConfig], upstreams: Mapping[str, Upstream]) -> None:
+        """Let what `of` gave be the present ones; those that are left out go on with what they have under way."""
+        now = {id(upstream) for upstream in upstreams.values()}
+        self._retired += [upstream for upstream in self.present if id(upstream) not in now]
+        self._made = {each.name: (each, upstreams[each.name]) for each in configs}
 
     @property
     def present(self) -> tuple[Upstream, ...]:

@@ -14,7 +14,7 @@ from breakeven.ledger.recording import Recorder, Settled
 from breakeven.stores import sqlite
 
 GATHER_S: Final = 0.02
-"""How long entries gather before they are committed; with the commit itself it stays below 50 ms."""
+"""The least time from one commit's beginning to the next's: what comes meanwhile is committed together."""
 
 BATCH_ROWS: Final = 2_000
 """The most entries of one transaction."""
@@ -41,6 +41,7 @@ class GroupCommit:
         self._stop = False
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
+        self._file: tuple[int, int] | None = None
         self.committed = committed
         self.newest = committed
         self._oldest_s: float | None = None
@@ -82,11 +83,12 @@ class GroupCommit:
         return not self.backlog
 
     def _run(self) -> None:
+        begun_s = 0.0
         while not self._stop:
             self._wake.wait()
+            time.sleep(max(0.0, begun_s + GATHER_S - time.monotonic()))
             self._wake.clear()
-            if not self._stop:
-                time.sleep(GATHER_S)
+            begun_s = time.monotonic()
             self._cycle()
             if self.failure is not None and not self._stop:
                 time.sleep(RETRY_S)
@@ -125,10 +127,11 @@ class GroupCommit:
             self._wake.set()
 
     def _writer(self) -> Recorder:
-        if self._recorder is None or not self._path.exists():
+        if self._recorder is None or _identity(self._path) != self._file:
             self._disconnect()
             self._connection = sqlite.connect(self._path, busy_timeout_s=COMMIT_TIMEOUT_S)
             self._recorder = Recorder(self._connection)
+            self._file = _identity(self._path)
         return self._recorder
 
     def _disconnect(self) -> None:
@@ -137,6 +140,15 @@ class GroupCommit:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._recorder = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now: one that was moved away is not to be written to under its old name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _floor(journal: Journal, finished: list[Segment]) -> int:

@@ -49,6 +49,7 @@ class LedgerStore(Protocol):
         ``operation``, ``stream`` and ``attempt`` are for the row of a request during which the process is killed.
 
         Raises:
+            InputError: the request may cost more than a million dollars.
             Unavailable: the ledger cannot take a row now, and its declared mode is to deny.
         """
         ...

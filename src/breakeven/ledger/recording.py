@@ -21,6 +21,27 @@ FLOOR: Final = "journal_floor"
 """The fact below which no journal record speaks of a hold that is still open."""
 
 
+LARGEST_ENTRY_NANO_USD: Final = 10**15
+"""A million dollars for one attempt: sums of thousands of the largest stay whole numbers of 64 bits."""
+
+LARGEST_ENTRY_TOKENS: Final = 10**12
+
+
+def check_storable(entry: LedgerEntry) -> None:
+    """Refuse what the tables cannot hold, before it is journaled: one such row would keep all others out.
+
+    Raises:
+        ValueError: an amount, a number of tokens or a time that no request has.
+    """
+    amounts = (entry.list_nano_usd, entry.effective_nano_usd, entry.baseline_nano_usd)
+    if min(amounts) < 0 or max(amounts) > LARGEST_ENTRY_NANO_USD:
+        raise ValueError(f"request {entry.request_id} cannot have cost {amounts}")
+    if max(entry.usage.input_tokens, entry.usage.output_tokens) > LARGEST_ENTRY_TOKENS:
+        raise ValueError(f"request {entry.request_id} cannot have used {entry.usage}")
+    if not (entry.duration_s >= 0 and (entry.ttft_s is None or entry.ttft_s >= 0)):  # NaN is neither
+        raise ValueError(f"request {entry.request_id} cannot have taken {entry.duration_s}, {entry.ttft_s} s")
+
+
 class Settled(NamedTuple):
     """An entry on its way into the tables: its journal number, and where and when it counts."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from breakeven.errors import Unavailable
+from breakeven.errors import InputError, Unavailable
 from breakeven.ledger import file_lock, recovery
 from breakeven.ledger.accounts import Account, AccountedHold, Accounts
 from breakeven.ledger.budgets import spent_nano_usd
@@ -21,7 +21,7 @@ from breakeven.ledger.hold_journal import HoldJournal
 from breakeven.ledger.journal import JOURNAL_BYTES, SEGMENT_BYTES, Journal
 from breakeven.ledger.ledger_store import Hold
 from breakeven.ledger.policy_cache import PolicyCache
-from breakeven.ledger.recording import COMMITTED, Settled
+from breakeven.ledger.recording import COMMITTED, LARGEST_ENTRY_NANO_USD, Settled, check_storable
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.waiting import Line, Waiting, new_ticket
 from breakeven.policy.budget import Admission, Budget, BudgetState, admit
@@ -146,10 +146,11 @@ class SqliteLedger:
         """Set the bound aside under every budget of these scopes at once, or in none: then the verdict says why.
 
         Raises:
+            InputError: the request may cost more than a million dollars.
             Unavailable: the ledger cannot take a row now.
             ValueError: a hold of this request is open.
         """
-        self._check_ready(request_id)
+        self._check_ready(request_id, bound_nano_usd)
         at_ns = self._accounts.moment(at_ns)
         scopes = scopes if isinstance(scopes, tuple) else tuple(scopes)
         group = self._accounts.group(scopes, at_ns)
@@ -167,9 +168,11 @@ class SqliteLedger:
             self._degraded_holds += 1
         return hold
 
-    def _check_ready(self, request_id: str) -> None:
+    def _check_ready(self, request_id: str, bound_nano_usd: int) -> None:
         if request_id in self._accounts.holds:
             raise ValueError(f"request {request_id} has a hold already")
+        if bound_nano_usd > LARGEST_ENTRY_NANO_USD:
+            raise InputError("the request may cost more than 1,000,000 US dollars", hint="lower its max_tokens")
         if not self._refuses:
             return
         if self._mode == "deny":
@@ -203,6 +206,7 @@ class SqliteLedger:
         for budget, line in lines:
             if budget is not waits_under:
                 line.answered(request_id)
+                self._drop_line(budget.budget_id, line)
         if admission.verdict == "wait":
             ticket = new_ticket() if ticket is None else ticket
             return Waiting(verdict="wait", budget=waits_under, request_id=request_id, ticket=ticket)
@@ -239,11 +243,12 @@ class SqliteLedger:
         as much of it as the attempt left, which ``bound_nano_usd`` then says.
 
         Raises:
-            ValueError: the hold is not open, or the entry is not its next attempt.
+            ValueError: the hold is not open, the entry is not its next attempt, or no request has such amounts.
         """
         held = self._open(hold)
         if entry.request_id != held.request_id or entry.attempt <= held.last_attempt:
             raise ValueError(f"attempt {entry.attempt} of {entry.request_id} is not the next of {held.request_id}")
+        check_storable(entry)
         cost_nano_usd = entry.effective_nano_usd
         settled = self._journal.recorded(held, entry, last=last)
         self._accounts.count(held, cost_nano_usd)

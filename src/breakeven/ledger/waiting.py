@@ -6,7 +6,7 @@ import asyncio
 from bisect import insort
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from breakeven.policy.budget import Admission
 
@@ -33,6 +33,14 @@ class Waiting(Admission):
     ticket: int
 
 
+class Place(NamedTuple):
+    """One wait of one request: places of earlier tickets are called first."""
+
+    ticket: int
+    request_id: str
+    called: asyncio.Future[None]
+
+
 class Line:
     """The requests that wait under one budget.
 
@@ -46,8 +54,8 @@ class Line:
     __slots__ = ("_called", "_queue")
 
     def __init__(self) -> None:
-        self._queue: list[tuple[int, str, asyncio.Future[None]]] = []
-        self._called: dict[str, int] = {}
+        self._queue: list[Place] = []
+        self._called: dict[str, Place] = {}
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -59,54 +67,56 @@ class Line:
 
     def ticket(self, request_id: str) -> int | None:
         """The place of a request that was called; None where it was not."""
-        return self._called.get(request_id)
+        place = self._called.get(request_id)
+        return None if place is None else place.ticket
 
     def lets_ask(self, ticket: int | None) -> bool:
         """Whether the request with this place may ask for room now; None is one without a place."""
         if self.is_empty:
             return True
-        return ticket is not None and ticket <= min([*self._called.values(), *(place[0] for place in self._queue[:1])])
+        return ticket is not None and ticket <= min(
+            place.ticket for place in (*self._called.values(), *self._queue[:1])
+        )
 
     async def wait(self, request_id: str, ticket: int, timeout_s: float) -> bool:
         """Wait to be called; False where that took too long or the line is full."""
         if len(self._queue) >= LINE_LENGTH:
             return False
         self._called.pop(request_id, None)
-        called = asyncio.get_running_loop().create_future()
-        place = (ticket, request_id, called)
-        insort(self._queue, place, key=lambda waiting: waiting[0])
+        place = Place(ticket, request_id, asyncio.get_running_loop().create_future())
+        insort(self._queue, place, key=lambda waiting: waiting.ticket)
         try:
-            await asyncio.wait_for(called, timeout_s)
+            await asyncio.wait_for(place.called, timeout_s)
         except (TimeoutError, asyncio.CancelledError) as given_up:
             self._leave(place)
             if isinstance(given_up, TimeoutError):
                 return False
             raise
         # From here the request asks as soon as its task goes on; the time it had to wait for that is not its fault.
-        called.get_loop().call_later(TURN_S, self._lapse, request_id, ticket)
+        place.called.get_loop().call_later(TURN_S, self._lapse, place)
         return True
 
-    def _leave(self, place: tuple[int, str, asyncio.Future[None]]) -> None:
+    def _leave(self, place: Place) -> None:
         """Who gives up leaves the line; who was called just then passes the turn on."""
         if place in self._queue:
             self._queue.remove(place)
-        self.answered(place[1])
+        self.answered(place.request_id)
 
     def call_next(self) -> None:
         """Call the first of those that wait."""
         while self._queue:
-            ticket, request_id, called = self._queue.pop(0)
-            if called.done():
-                continue
-            self._called[request_id] = ticket
-            called.set_result(None)
-            return
+            place = self._queue.pop(0)
+            if not place.called.done():
+                self._called[place.request_id] = place
+                place.called.set_result(None)
+                return
 
     def answered(self, request_id: str) -> None:
         """A request that was called has its answer, and it is not to wait here: it is the next one's turn."""
         if self._called.pop(request_id, None) is not None:
             self.call_next()
 
-    def _lapse(self, request_id: str, ticket: int) -> None:
-        if self._called.get(request_id) == ticket:
-            self.answered(request_id)
+    def _lapse(self, place: Place) -> None:
+        """The turn of a request that did not ask; one that asked, waited on and was called anew has another place."""
+        if self._called.get(place.request_id) is place:
+            self.answered(place.request_id)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.call import Call
+from breakeven.pipeline.passed_headers import passed_on
 from breakeven.pipeline.reply import Reply
-
-PASSED_ON: Final = (b"content-type", b"retry-after", b"x-request-id", b"request-id", b"x-should-retry")
-"""Headers of an upstream that the client gets; the others speak of a connection or an account that are not its own."""
-PASSED_PREFIXES: Final = (b"openai-", b"anthropic-")
-_OURS: Final = (b"openai-organization", b"openai-project", b"anthropic-organization-id")
 
 _JSON: Final = (b"content-type", b"application/json")
 _FAILURES: Final = {
@@ -25,15 +20,6 @@ _FAILURES: Final = {
     "broken": (502, "upstream_broke_off"),
     "protocol": (502, "upstream_protocol_error"),
 }
-
-
-def passed_on(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """The headers of an upstream's answer that go to the client."""
-    return [
-        (name, value)
-        for name, value in headers.items()
-        if name in PASSED_ON or (name.startswith(PASSED_PREFIXES) and name not in _OURS)
-    ]
 
 
 def cost_comment(cost_nano_usd: int) -> bytes:

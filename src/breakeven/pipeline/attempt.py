@@ -69,7 +69,8 @@ class Attempt:
         Raises:
             InputError: a header of the client cannot be passed on; nothing was sent.
         """
-        self.relay = Relay(self.question, self.codec, reply, self._headers_out())
+        headers_out = self._headers_out() if self.question.stream else ()
+        self.relay = Relay(self.question, self.codec, reply, headers_out)
         self._started_at = perf_counter()
         headers = {**self.codec.headers, **self.call.headers}
         self.relay.connect(self.target.upstream.send(self.codec.path, headers, body, self.relay))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from breakeven.policy.virtual_key import VirtualKey
 from breakeven.upstreams.wire import Endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """A request of an authorised key. ``headers`` are those to pass on; ``received_at_ns`` is UTC since 1970."""
 
     request_id: str

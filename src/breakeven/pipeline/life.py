@@ -17,7 +17,7 @@ from breakeven.pipeline.settled import bound_usage
 from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.budget import Admission
-from breakeven.policy.decision import Decision, Reason
+from breakeven.policy.decision import Reason, decision
 from breakeven.policy.scope import Scope
 from breakeven.upstreams.codecs import codec_of
 from breakeven.upstreams.wire import Question
@@ -37,6 +37,7 @@ class RequestLife:
     __slots__ = (
         "_answerer",
         "_attempt",
+        "_attempts",
         "_call",
         "_cost_nano_usd",
         "_question",
@@ -51,6 +52,7 @@ class RequestLife:
         self._route = route
         self._answerer = Answerer(call, reply)
         self._attempt: Attempt | None = None
+        self._attempts = 0
         self._cost_nano_usd = 0
         self.used_tokens = 0
 
@@ -61,7 +63,16 @@ class RequestLife:
             Refusal: it is not served, and nothing was sent to the client.
             Unavailable: the ledger takes no rows now.
         """
-        self._reply.on_gone = self._client_gone
+        reply = self._reply
+        reply.on_gone = self._client_gone
+        try:
+            await self._run()
+        finally:
+            # Each names what holds the reply: kept, they would hold both bodies until a garbage collection.
+            reply.on_gone = reply.on_full = reply.on_drained = None
+
+    async def _run(self) -> None:
+        """Try the route; where a budget has no room for it, the cheaper one."""
         try:
             await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
         except _Degraded as degraded:
@@ -80,7 +91,7 @@ class RequestLife:
         """Try one deployment after another until there is an answer to give."""
         started_at = perf_counter()
         for number, candidate in enumerate(candidates, start=1):
-            attempt = await self._try(number, candidate, reasons)
+            attempt = await self._try(candidate, reasons)
             if attempt is None or attempt.is_final:
                 return
             following = candidates[number].target if number < len(candidates) else None
@@ -92,7 +103,7 @@ class RequestLife:
             if delay_s:
                 await asyncio.sleep(delay_s)
 
-    async def _try(self, number: int, candidate: Candidate, reasons: tuple[Reason, ...]) -> Attempt | None:
+    async def _try(self, candidate: Candidate, reasons: tuple[Reason, ...]) -> Attempt | None:
         """One attempt, settled; its answer is given if it is final. None: the client went before it was sent."""
         target = candidate.target
         codec = codec_of(self._question.operation, target.upstream.wire)
@@ -103,6 +114,7 @@ class RequestLife:
             body = codec.request(self._question, target.model, self._output_limit(target, scopes))
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
+        number = self._attempts + 1
         at_ns, hold = await self._hold(target, scopes, number)
         if self._reply.gone:
             await self._shared.ledger.release(hold)
@@ -114,9 +126,7 @@ class RequestLife:
             target=target,
             number=number,
             started_at_ns=at_ns,
-            decision=Decision(
-                served_model=target.model, deployment=target.name, reasons=(*reasons, *candidate.reasons)
-            ),
+            decision=decision(target.model, target.name, reasons + candidate.reasons),
         )
         try:
             attempt.start(body, self._reply)
@@ -124,6 +134,7 @@ class RequestLife:
             await self._shared.ledger.release(hold)
             raise Refusal(400, "invalid_request", error.message) from error
         self._attempt = attempt
+        self._attempts = number
         self._shared.deployments.begin(attempt)
         await attempt.finish()
         self._shared.deployments.end(attempt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -30,8 +29,7 @@ Raises:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RowCost:
+class RowCost(NamedTuple):
     """One row's money in nano-dollars, and where its price comes from."""
 
     list_nano_usd: int

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Final
 
+from breakeven.pipeline.passed_headers import passed_on
 from breakeven.pipeline.reply import Headers, Reply
 from breakeven.upstreams.upstream import Exchange, UpstreamFailed
 from breakeven.upstreams.wire import AnswerStream, Codec, Question
@@ -100,8 +101,11 @@ class Relay:
             self._exchange.resume()
 
     def give_up(self) -> None:
-        """Drop the exchange: the client has gone, and the bound for hearing the rest is reached."""
-        if not self.finished.done():
+        """Drop the exchange: the client has gone, and the bound for hearing the rest is reached.
+
+        Or the task that waits for it was cancelled, and ``finished`` with it.
+        """
+        if not self.finished.done() or self.finished.cancelled():
             self.client_gone = True
             if self._exchange is not None:
                 self._exchange.abort()
@@ -131,7 +135,7 @@ class Relay:
         self._received_bytes += len(data)
         if not self.begun:
             self.begun = True
-            self._reply.begin(self.status, self._headers_out)
+            self._reply.begin(self.status, [*self._headers_out, *passed_on(self.headers)])
         self._reply.piece(data)
 
     def _finish(self) -> None:

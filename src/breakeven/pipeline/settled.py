@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.usage import Usage
@@ -15,11 +16,13 @@ from breakeven.upstreams.wire import Answer, Extra, Question
 _BYTES_PER_TOKEN: Final = 4
 """Typical of English text; only for estimates, which are marked as such."""
 
+_MOST_TOKENS: Final = 1_000_000_000
+"""No request has so many: a hundred times the longest context on offer is a counter that went wrong."""
+
 NOTHING: Final = Usage()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consumption:
+class Consumption(Struct, frozen=True, kw_only=True, gc=False):
     """How an attempt ended, what it used, and how that is known."""
 
     outcome: Outcome
@@ -38,7 +41,7 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
         stated, processing, extras = relay.stream.usage(), relay.stream.processing(), relay.stream.extras()
     else:
         stated, processing, extras = None, None, ()
-    if stated is not None and (outcome == "ok" or relay.stream is not None):
+    if stated is not None and _is_possible(stated) and (outcome == "ok" or relay.stream is not None):
         usage = _at_least_delivered(stated, relay) if outcome != "ok" else stated
         basis: UsageBasis = "reported" if usage is stated else "estimated"
         return Consumption(
@@ -75,6 +78,11 @@ def _may_write_cache(question: Question, target: Target, card: PriceCard) -> boo
     return any(rates.cache_write_5m_usd_per_mtok is not None for rates in card.tiers)
 
 
+def _is_possible(stated: Usage) -> bool:
+    """Whether an upstream can mean what it states; what it cannot is estimated, as if it had stated nothing."""
+    return stated.input_tokens <= _MOST_TOKENS and stated.output_tokens <= _MOST_TOKENS
+
+
 def _outcome(relay: Relay) -> Outcome:
     if relay.client_gone:
         return "client_gone"
@@ -93,7 +101,7 @@ def _billed_nothing(relay: Relay) -> bool:
     """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
     if relay.failure is not None:
         return not relay.failure.sent
-    return not 200 <= relay.status < 300
+    return relay.status != 0 and not 200 <= relay.status < 300
 
 
 def _at_least_delivered(stated: Usage, relay: Relay) -> Usage:

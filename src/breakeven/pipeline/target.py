@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
@@ -57,8 +57,7 @@ class Target:
         return (question.max_output_tokens or self.max_output_tokens) * question.choices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A deployment that a request may go to, and why to this one."""
 
     target: Target

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 Operation = Literal["chat", "responses", "completions", "embeddings", "messages"]
@@ -14,13 +15,22 @@ Reason = Literal["requested", "alias", "degraded", "fallback", "retry", "affinit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The model and deployment of one attempt, and the reasons in the order in which they were found."""
+    """The model and deployment of one attempt, and the reasons in the order in which they were found.
+
+    ``text`` is what the header ``x-breakeven-decision`` carries: ``gpt-4o-mini@openai; requested``.
+    """
 
     served_model: str
     deployment: str
     reasons: tuple[Reason, ...] = ("requested",)
+    text: str = field(init=False, compare=False)
 
-    @property
-    def text(self) -> str:
-        """As the header ``x-breakeven-decision`` carries it: ``gpt-4o-mini@openai; requested``."""
-        return f"{self.served_model}@{self.deployment}; {' '.join(self.reasons)}"
+    def __post_init__(self) -> None:
+        text = f"{self.served_model}@{self.deployment}; {' '.join(self.reasons)}"
+        object.__setattr__(self, "text", text)
+
+
+@lru_cache(maxsize=4096)
+def decision(served_model: str, deployment: str, reasons: tuple[Reason, ...]) -> Decision:
+    """The decision with these parts: made once, since nearly all requests are decided like others before."""
+    return Decision(served_model=served_model, deployment=deployment, reasons=reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from breakeven.render import json, text
 from breakeven.render.document import Document, Row, Section, Table, left, right
 from breakeven.serving.calibration import Calibration
 from breakeven.serving.corrections import Correction, EdgeCorrection, Factor
+from breakeven.serving.observed_load import Observed
 
 CALIBRATE_FORMATS: Final = ("text", "json")
 """Formats of ``breakeven calibrate``."""
@@ -61,6 +63,7 @@ def calibrate_body(report: CalibrateReport) -> dict[str, Any]:
         "error_after": {name: _overall(factors, name, "error_after_frac") for name in ("tpot", "ttft")},
         "corrections": [_correction_body(each) for _, each in report.rows],
         "unused": [{"line": line, "reason": reason} for line, reason in report.calibration.unused],
+        "observed": [_observed_body(each) for each in report.calibration.observed],
     }
 
 
@@ -77,6 +80,7 @@ def calibrate_document(report: CalibrateReport) -> Document:
         ),
         sections=(
             Section(title="Corrections", sentences=(_AFTER,), table=_table(report)),
+            *map(_observed_section, report.calibration.observed),
             *((Section(title=f"Left out: {len(unused)} rows", points=left_out),) if unused else ()),
         ),
     )
@@ -136,6 +140,59 @@ def _overall(factors: list[dict[str, Factor]], quantity: str, error: str) -> flo
     found = [getattr(each[quantity], error) for each in factors if quantity in each]
     known = [value for value in found if value is not None]
     return float(np.median(known)) if known else None
+
+
+def _observed_section(observed: Observed) -> Section:
+    """Real requests: the loads they met, and how many were left out and why."""
+    left_out = sum(observed.left_out.values())
+    early = f" {observed.cache_reads:,} had part of their prompt cached: only their time per token is used."
+    return Section(
+        title=text.printable(observed.name),
+        sentences=(
+            f"{observed.requests:,} requests are used, {left_out:,} left out.{early if observed.cache_reads else ''}",
+        ),
+        points=tuple(f"{count:,} {reason}" for reason, count in observed.left_out.items()),
+        table=_loads_table(observed),
+    )
+
+
+def _loads_table(observed: Observed) -> Table:
+    names = ("requests", "in flight", "input tokens", "output tokens", "TTFT ms", "TPOT ms")
+    rows = [
+        Row(
+            cells=(
+                f"{load.requests:,}",
+                f"{load.concurrency:,.1f}",
+                f"{load.input_tokens:,.0f}",
+                f"{load.output_tokens:,.0f}",
+                "-" if isnan(load.ttft_ms) else f"{load.ttft_ms:,.1f}",
+                f"{load.tpot_ms:,.2f}",
+            )
+        )
+        for load in observed.loads
+    ]
+    caption = "Means of load and lengths, medians of times, by how many requests were in flight"
+    return Table(caption=caption, columns=tuple(map(right, names)), rows=tuple(rows))
+
+
+def _observed_body(observed: Observed) -> dict[str, Any]:
+    return {
+        "name": observed.name,
+        "requests": observed.requests,
+        "cache_reads": observed.cache_reads,
+        "left_out": [{"reason": reason, "requests": count} for reason, count in observed.left_out.items()],
+        "loads": [
+            {
+                "requests": load.requests,
+                "concurrency": load.concurrency,
+                "input_tokens": load.input_tokens,
+                "output_tokens": load.output_tokens,
+                "ttft_ms": None if isnan(load.ttft_ms) else load.ttft_ms,
+                "tpot_ms": load.tpot_ms,
+            }
+            for load in observed.loads
+        ],
+    }
 
 
 def _correction_body(each: Correction | EdgeCorrection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -26,7 +26,8 @@ from breakeven.serving.constants import Spread, serving_classes
 from breakeven.serving.corrections import Correction, Corrections, Deployment, EdgeCorrection, Factor
 from breakeven.serving.edge_constants import edge_fit
 from breakeven.serving.edge_points import EdgePoint, place_edge, seconds_per_token
-from breakeven.serving.measurements import read_measurements
+from breakeven.serving.measurements import Measurements, read_measurements
+from breakeven.serving.observed_load import Observed
 from breakeven.serving.points import Point
 
 Floats = NDArray[np.float64]
@@ -37,10 +38,18 @@ _BAND_Z: Final = NormalDist().inv_cdf(0.9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Corrections from one set of measurements, and the rows that could not be used: (line, why)."""
+    """Corrections from one set of measurements, and the rows that could not be used: (line, why).
+
+    ``observed`` are the loads of real requests among the measurements.
+    """
 
     corrections: Corrections
     unused: tuple[tuple[int, str], ...]
+    observed: tuple[Observed, ...] = ()
+
+
+Reader = Callable[[Path, StatedDeployment], Measurements]
+"""Measurements of a file, and of what the user says about it."""
 
 
 def calibrate(points: Sequence[Point], *, source: str, on: datetime.date) -> Calibration:
@@ -172,18 +181,26 @@ def _median_error(log_errors: Floats) -> float:
     return float(np.median(np.abs(np.exp(log_errors) - 1)))
 
 
-def calibrate_files(paths: Sequence[Path], stated: StatedDeployment, *, on: datetime.date | None = None) -> Calibration:
+def calibrate_files(
+    paths: Sequence[Path],
+    stated: StatedDeployment,
+    *,
+    on: datetime.date | None = None,
+    read_file: Reader = read_measurements,
+) -> Calibration:
     """Corrections from files of measurements; points of one deployment are taken together, whatever file they are in.
 
     Raises:
         InputError: a file cannot be read or leaves something open; see ``measurements.read_measurements``.
     """
     day = on or datetime.datetime.now(datetime.UTC).date()
-    read = [read_measurements(path, stated) for path in paths]
+    read = [read_file(path, stated) for path in paths]
     tools = dict.fromkeys(each.tool for each in read)
     source = f"{', '.join(dict.fromkeys(path.name for path in paths))} ({', '.join(tools)})"
     servers = calibrate([point for each in read for point in each.servers], source=source, on=day)
     devices = calibrate_devices([point for each in read for point in each.devices], source=source, on=day)
     return Calibration(
-        corrections=servers.corrections.with_new(devices.corrections), unused=servers.unused + devices.unused
+        corrections=servers.corrections.with_new(devices.corrections),
+        unused=servers.unused + devices.unused,
+        observed=tuple(each.observed for each in read if each.observed is not None),
     )

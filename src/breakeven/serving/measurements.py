@@ -13,6 +13,7 @@ from breakeven.serving import benchmark_reports, llama_bench
 from breakeven.serving.benchmark_reports import StatedDeployment
 from breakeven.serving.edge_points import REQUIRED as EDGE_COLUMNS
 from breakeven.serving.edge_points import EdgePoint, read_edge_points
+from breakeven.serving.observed_load import Observed
 from breakeven.serving.points import Point, read_points
 
 TOOLS: Final = "GuideLLM, vllm bench serve, SGLang bench_serving, AIPerf, genai-perf, llama-bench"
@@ -21,11 +22,15 @@ _MOST_BYTES: Final = 512 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """What a file says: points of servers, points of devices, and the tool that wrote it."""
+    """What a file says: points of servers, points of devices, and the tool that wrote it.
+
+    ``observed`` is what the points were made of, where they are not a tool's own figures.
+    """
 
     tool: str
     servers: tuple[Point, ...] = ()
     devices: tuple[EdgePoint, ...] = ()
+    observed: Observed | None = None
 
 
 def read_measurements(path: Path, stated: StatedDeployment) -> Measurements:

@@ -17,6 +17,7 @@ BUSY_TIMEOUT_S: Final = 5.0
 CACHE_KIB: Final = 8 * 1024
 """Page cache of one connection: the same however large the file is."""
 
+_MAGIC: Final = b"SQLite format 3\0"
 _APPLICATION_ID: Final = 0x42455645  # "BEVE", so that another program's file is told from ours
 
 _NOT_OURS: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH})
@@ -66,6 +67,15 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether a file begins as SQLite's files do; false where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from breakeven.upstreams.dialer import Dialer, reason_of
@@ -211,8 +212,10 @@ class ConnectionPool:
                 )
 
     def _look_at_waiting(self, now_s: float) -> None:
+        """For who waits longest a connection is being made, whose own timeout tells them; the others find no room."""
         limit_s = self._timeouts.connect_s
-        late = [exchange for exchange in self._waiting if now_s - exchange.queued_s > limit_s + self._look_s]
+        others = islice(self._waiting, len(self._opening), None)
+        late = [exchange for exchange in others if now_s - exchange.queued_s > limit_s]
         for exchange in late:
             del self._waiting[exchange]
             exchange.fail("busy", f"had no free connection for {limit_s:g} s", sent=False)

@@ -1,0 +1,137 @@
+"""What a request can use at most is known before it is sent, and no answer costs more than was held for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import json
+
+from breakeven.catalog.price_card import PriceCard, PriceRates
+from breakeven.catalog.pricing import price
+from breakeven.catalog.usage import Usage
+from breakeven.pipeline.prices import Cards, TargetPrices
+from breakeven.pipeline.settled import bound_usage
+from breakeven.pipeline.target import Target
+from breakeven.upstreams.codecs import ENDPOINTS
+from breakeven.upstreams.wire import Question
+
+RATES = PriceRates(
+    input_usd_per_mtok=Decimal(3),
+    cache_read_usd_per_mtok=Decimal("0.3"),
+    output_usd_per_mtok=Decimal(15),
+)
+CARD = PriceCard(
+    provider="maker",
+    model="m",
+    processing="standard",
+    tiers=(RATES,),
+    checked_on=date(2026, 11, 24),
+    source="test",
+    context_window_tokens=128_000,
+)
+WRITES = replace(CARD, tiers=(replace(RATES, cache_write_5m_usd_per_mtok=Decimal("3.75")),))
+AT_NS = 1_795_000_000_000_000_000
+
+
+class Nowhere:
+    """An upstream that nothing is sent to."""
+
+    def __init__(self, wire: str) -> None:
+        self.name, self.wire = "nowhere", wire
+
+
+def target(card: PriceCard = CARD, wire: str = "openai", **fields: object) -> Target:
+    def lookup(_moment: datetime, _processing: str) -> Cards:
+        return Cards(card, card)
+
+    upstream = Nowhere(wire)
+    return Target(name="t", upstream=upstream, model="m", provider="maker", prices=TargetPrices(lookup), **fields)  # type: ignore[arg-type]
+
+
+def chat(text: str, **fields: object) -> Question:
+    body = {"model": "m", "messages": [{"role": "user", "content": text}], **fields}
+    return ENDPOINTS["chat"].question(json.encode(body))
+
+
+@given(text=st.text(max_size=400), most=st.integers(1, 5_000), choices=st.integers(1, 4), data=st.data())
+def test_no_usage_that_the_question_allows_costs_more_than_its_bound(
+    text: str, most: int, choices: int, data: st.DataObject
+) -> None:
+    question = chat(text, max_tokens=most, n=choices)
+    bound = price(CARD, bound_usage(question, target(), CARD)).nano_usd
+    # A tokenizer makes at most one token of a byte; a template adds a few a message, which JSON's own letters outweigh.
+    used_input = data.draw(st.integers(0, len(text.encode()) + 10))
+    used = Usage(
+        input_tokens=used_input,
+        cache_read_tokens=data.draw(st.integers(0, used_input)),
+        output_tokens=data.draw(st.integers(0, most * choices)),
+    )
+    assert price(CARD, used).nano_usd <= bound
+
+
+def test_an_input_is_never_bounded_beyond_the_context_window() -> None:
+    usage = bound_usage(chat("x" * 1_000_000, max_tokens=1), target(), CARD)
+    assert usage.input_tokens == 128_000
+
+
+def test_what_the_provider_adds_itself_is_bounded_by_the_context_window() -> None:
+    question = ENDPOINTS["responses"].question(
+        json.encode({"model": "m", "input": "go on", "previous_response_id": "resp_1", "max_output_tokens": 5})
+    )
+    assert bound_usage(question, target(), CARD).input_tokens == 128_000
+
+
+def test_a_question_without_a_limit_is_bounded_by_the_deployments() -> None:
+    assert bound_usage(chat("hi"), target(max_output_tokens=77), CARD).output_tokens == 77
+    assert bound_usage(chat("hi", n=3), target(max_output_tokens=77), CARD).output_tokens == 231
+
+
+def test_images_have_a_stated_bound_of_their_own() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    body = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [image]}]}
+    question = ENDPOINTS["chat"].question(json.encode(body))
+    assert bound_usage(question, target(tokens_per_attachment=9_000), CARD).input_tokens >= 9_000
+
+
+def test_cache_writes_are_bounded_where_they_are_dearer() -> None:
+    automatic = bound_usage(chat("hi", max_tokens=1), target(WRITES), WRITES)
+    assert automatic.cache_write_5m_tokens == automatic.input_tokens
+    plain = ENDPOINTS["messages"].question(
+        json.encode({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]})
+    )
+    assert bound_usage(plain, target(WRITES, "anthropic"), WRITES).cache_write_5m_tokens == 0
+    asked = ENDPOINTS["messages"].question(
+        json.encode(
+            {
+                "model": "m",
+                "max_tokens": 1,
+                "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+                "messages": [{"role": "user", "content": "hi"}],
+            }
+        )
+    )
+    usage = bound_usage(asked, target(WRITES, "anthropic"), WRITES)
+    assert (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens) == (0, usage.input_tokens)
+
+
+def test_prices_follow_the_day_and_a_negotiated_price_is_told_apart() -> None:
+    seen: list[datetime] = []
+
+    def lookup(moment: datetime, _processing: str) -> Cards:
+        seen.append(moment)
+        return Cards(
+            CARD, WRITES if moment.minute else replace(CARD, tiers=(replace(RATES, input_usd_per_mtok=Decimal(1)),))
+        )
+
+    prices = TargetPrices(lookup)
+    hour_ns = AT_NS - AT_NS % (3_600 * 10**9)
+    usage = Usage(input_tokens=1_000)
+    first = prices.cost(usage, hour_ns)
+    assert (first.list_nano_usd, first.effective_nano_usd) == (3_000_000, 1_000_000)
+    assert prices.cost(usage, hour_ns + 59 * 10**9).effective_nano_usd == 1_000_000
+    assert len(seen) == 1  # looked up once a minute
+    assert prices.cost(usage, hour_ns + 60 * 10**9).effective_nano_usd == 3_000_000
