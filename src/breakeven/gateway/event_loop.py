@@ -22,7 +22,6 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run a program on uvloop, or on asyncio's own loop where there is none (Windows)."""
     _keep_heap()
     _allow_sockets()
-    _collect_rarely()
     try:
         import uvloop  # noqa: PLC0415
     except ImportError:
@@ -55,17 +54,6 @@ def _keep_heap() -> None:
     if mallopt is not None:
         mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
         mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
-
-
-def _collect_rarely() -> None:
-    """Leave what start-up made to itself, and look for circles of garbage a hundred times less often.
-
-    A request's objects are freed as it ends, without the collector; the default would look through them each few
-    requests.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(70_000, 20, 50)
 
 
 def _allow_sockets() -> None:
