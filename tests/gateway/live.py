@@ -97,6 +97,7 @@ class Live:
     config: str
     arguments: tuple[str, ...] = ()
     ledger_folder: Path | None = None
+    tenant: str = TENANT
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
     key: str = ""
@@ -116,17 +117,17 @@ class Live:
         assert said.exit_code == 0, said.output
         return json.loads(said.stdout)
 
-    def new_key(self, user: str = "alice", *options: str, tenant: str = TENANT) -> str:
+    def new_key(self, user: str = "alice", *options: str, tenant: str = "") -> str:
         """A key's secret; the last one made is used where none is named."""
-        made = self.cli("key", "create", "--tenant", tenant, "--team", "red", "--user", user, *options)
+        made = self.cli("key", "create", "--tenant", tenant or self.tenant, "--team", "red", "--user", user, *options)
         self.key, self.key_id = made["key"], made["key_id"]
         if self.process is not None:
             time.sleep(0.006)  # a gateway that has just looked for an unknown key looks again after 5 ms
         return self.key
 
-    def budget(self, scope: str, nano_usd: int, *, tenant: str = TENANT) -> None:
+    def budget(self, scope: str, nano_usd: int, *, tenant: str = "") -> None:
         usd = f"{nano_usd / 1e9:.9f}"
-        self.cli("budget", "set", scope, "--tenant", tenant, "--usd", usd, "--window", "total")
+        self.cli("budget", "set", scope, "--tenant", tenant or self.tenant, "--usd", usd, "--window", "total")
 
     def start(self, patience_s: float = 30.0) -> Live:
         """Start the process and wait until it serves."""
@@ -245,12 +246,16 @@ class Live:
             assert time.monotonic() < until, {name: found[name] for name in found if "ledger" in name or "way" in name}
             await asyncio.sleep(0.02)
 
-    async def spent(self, scope: str, tenant: str = TENANT) -> int:
+    async def spent(self, scope: str, tenant: str = "") -> int:
         """What is enforced of a scope's budget."""
         budgets = (await self.admin("/admin/budgets"))["budgets"]
         return int(
             next(each["spent_nano_usd"] for each in budgets if (each["tenant"], each["scope"]) == (tenant, scope))
         )
+
+    def own_rows(self) -> list[dict[str, Any]]:
+        """The entries of the present tenant."""
+        return [row for row in self.rows() if row["tenant"] == self.tenant]
 
     def rows(self) -> list[dict[str, Any]]:
         """Every entry in SQLite, with its scopes as texts."""
@@ -264,9 +269,9 @@ class Live:
 
 
 async def assert_one_number(live: Live, told: int | None = None) -> int:
-    """Nothing is held, and every way of reading what was spent gives the same; that number.
+    """Nothing is held, and every way of reading what was spent gives the same; what the present tenant spent.
 
-    ``told``: what the clients were told, added up, where all of them were.
+    ``told``: what the tenant's clients were told, added up, where all of them were.
     """
     metrics = await live.quiet()
     assert metrics["breakeven_holds"] == 0
@@ -284,8 +289,9 @@ async def assert_one_number(live: Live, told: int | None = None) -> int:
     spent = sum(row["effective_nano_usd"] for row in rows)
     assert spent == metrics.get("breakeven_cost_nano_usd_total", 0)
     assert spent == sum(row["nano_usd"] for row in live.cli("ledger", "totals")["rows"])
-    assert told is None or spent == told
-    return spent
+    own = sum(row["effective_nano_usd"] for row in rows if row["tenant"] == live.tenant)
+    assert told is None or own == told
+    return own
 
 
 def chat_body(order: Order, *, model: str = MODEL, max_tokens: int = 20, stream: bool = False) -> dict[str, Any]:
