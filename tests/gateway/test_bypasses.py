@@ -72,9 +72,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def served(process: Served, request: pytest.FixtureRequest) -> Served:
     """The gateway, with a key of a tenant of its own for each test, and a mock that has billed nothing yet."""
     live, mock = process
-    live.tenant = request.node.name
-    live.new_key()
-    live.budget(f"tenant:{live.tenant}", 10**12)
+    live.begin_tenant(request.node.name)
     mock.bills.clear()
     mock.seen.clear()
     return process
