@@ -91,7 +91,13 @@ class RequestLife:
         """Try one deployment after another until there is an answer to give."""
         started_at = perf_counter()
         for number, candidate in enumerate(candidates, start=1):
-            attempt = await self._try(candidate, reasons)
+            try:
+                attempt = await self._try(candidate, reasons)
+            except Refusal:
+                if self._attempt is None:
+                    raise
+                self._answerer.give_failure(self._attempt, self._cost_nano_usd)  # no room for another attempt
+                return
             if attempt is None or attempt.is_final:
                 return
             following = candidates[number].target if number < len(candidates) else None
