@@ -1,4 +1,4 @@
-"""No body, header or path, however wrong, gets a 5xx out of a gateway or leaves a traceback, a key or a prompt behind."""
+"""No body, header or path, however wrong, gets a 5xx, or leaves a traceback, a key or a prompt behind."""
 
 from __future__ import annotations
 
@@ -323,7 +323,8 @@ def spoken(
         heard = b""
         while part := connected.recv(65_536):
             heard += part
-    assert (found := re.match(rb"HTTP/1\.1 (\d{3})", heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))), heard
+    found = re.match(rb"HTTP/1\.1 (\d{3})", heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))
+    assert found, heard
     return int(found[1]), heard
 
 
