@@ -112,7 +112,10 @@ class Gateway:
         Raises:
             BreakevenError: it is wrong; nothing has changed.
         """
-        self.pipeline.shared.routes = self._routes(self._reload())
+        configured = self._reload()
+        self.pipeline.shared.routes = self._routes(configured)
+        if configured.config.gateway != self._settings:
+            LOG.warning("what has changed in [gateway] takes effect when the gateway is started again")
 
     def reload_or_log(self) -> None:
         """As `reload`; what is wrong goes to the log."""
