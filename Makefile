@@ -1,8 +1,9 @@
 # Everything starts here: `make run` and `make test` set themselves up in .venv and need Python >= 3.11, and no more.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs bench chaos lock clean
+.PHONY: help run test lint format docs bench chaos wheel image audit lock clean
 export PYTHON
 
+CONTAINERS ?= docker
 BIN := .venv/bin
 LOCKED := pyproject.toml scripts/setup.sh
 
@@ -35,6 +36,15 @@ docs: .venv/has-run  ## Write the generated parts of README.md and docs/
 
 bench: .venv/has-dev  ## Measure what docs/evidence.md claims
 	@$(BIN)/python benchmarks/run.py
+
+wheel: .venv/has-run  ## Build the wheel, in dist/
+	@$(BIN)/python -m hatchling build --target wheel
+
+image:  ## Build the container, with CONTAINERS=docker or podman
+	$(CONTAINERS) build --file Containerfile --tag breakeven .
+
+audit:  ## Ask the public advisory database about every locked package (needs the network)
+	scripts/audit.sh
 
 chaos: .venv/has-dev  ## Kill a gateway under load 50 times, and hold its ledger to what clients were told
 	@$(BIN)/python scripts/chaos.py --rounds 50

@@ -233,10 +233,9 @@ class Portkey:
         return "" if self.program.exists() else "not installed"
 
     def install(self) -> None:
-        """With the last of a package whose newer ones break its streams."""
+        """Its streams fail as installed (``TypeError: immutable``), whichever of its packages' versions is taken."""
         (CACHE / "portkey").mkdir(parents=True, exist_ok=True)
-        packages = ("@portkey-ai/gateway@1.15.2", "@hono/node-server@1.13.7")
-        install = ("npm", "install", "--no-audit", "--no-fund", "--silent", *packages)
+        install = ("npm", "install", "--no-audit", "--no-fund", "--silent", "@portkey-ai/gateway@1.15.2")
         subprocess.run(install, cwd=CACHE / "portkey", check=True)
 
     def version(self) -> str:

@@ -81,12 +81,13 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A server that answers."""
+    """A server that answers; ``streams``: with events too."""
 
     server: Server
     seat: Seat
     target: Target
     pid: int
+    streams: bool
 
 
 class NotReady(Exception):
@@ -98,7 +99,7 @@ def running(server: Server, upstream: str) -> Iterator[Running]:
     """Start a server on its core; stop it and all its processes afterwards.
 
     Raises:
-        NotReady: it does not answer, JSON or stream, within a minute and a half.
+        NotReady: it does not answer within a minute and a half.
     """
     with tempfile.TemporaryDirectory(prefix="breakeven-bench-") as folder, listening_socket() as found:
         port = found.getsockname()[1]
@@ -115,7 +116,9 @@ def running(server: Server, upstream: str) -> Iterator[Running]:
                 start_new_session=True,
             )
         try:
-            yield Running(server=server, seat=seat, target=_ready(server, seat, process), pid=process.pid)
+            target = _ready(server, seat, process)
+            streams = _is_answered(target, stream=True)
+            yield Running(server=server, seat=seat, target=target, pid=process.pid, streams=streams)
         finally:
             _stop(process)
 
@@ -142,17 +145,19 @@ def _ready(server: Server, seat: Seat, process: subprocess.Popen[bytes]) -> Targ
     while time.monotonic() < until and process.poll() is None:
         try:
             target = server.target(seat)
-            answers = [ask(target, stream) for stream in (False, True)]
+            if _is_answered(target, stream=False):
+                return target
+            last = "with an error"
         except (OSError, http.client.HTTPException, LookupError) as error:
             last = repr(error)
-        else:
-            (status, _), (stream_status, events) = answers
-            if status == stream_status == 200 and b"data: " in events:
-                return target
-            last = f"{status}, and {stream_status} for a stream"
         time.sleep(0.2)
     tail = " ".join(seat.log.read_text("utf-8", "replace")[-300:].split())
     raise NotReady(f"it answers {last}; it printed: {tail}")
+
+
+def _is_answered(target: Target, stream: bool) -> bool:
+    status, answer = ask(target, stream)
+    return status == 200 and (not stream or b"data: " in answer)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

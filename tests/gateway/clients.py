@@ -95,15 +95,14 @@ class Between:
 
 
 @contextmanager
-def gateway_between(folder: Path, config: str = CONFIG, *, key: bool = True) -> Iterator[Between]:
+def gateway_between(folder: Path, config: str = CONFIG, arguments: tuple[str, ...] = ()) -> Iterator[Between]:
     """A gateway's process with a provider of each wire behind it."""
     with ExitStack() as stack:
         ours = stack.enter_context(provider(provider_answers.openai))
         theirs = stack.enter_context(provider(provider_answers.anthropic))
-        live = Live(folder=folder, config=config.format(openai=ours.url, anthropic=theirs.url))
-        stack.enter_context(live)
-        if key:
-            live.new_key()
+        text = config.replace("{openai}", ours.url).replace("{anthropic}", theirs.url)
+        live = stack.enter_context(Live(folder=folder, config=text, arguments=arguments))
+        live.new_key()
         live.start()
         yield Between(live=live, openai_provider=ours, anthropic_provider=theirs)
 

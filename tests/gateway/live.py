@@ -105,6 +105,7 @@ class Live:
     folder: Path
     config: str
     arguments: tuple[str, ...] = ()
+    ledger_folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
     key: str = ""
@@ -112,7 +113,7 @@ class Live:
 
     @property
     def ledger(self) -> Path:
-        return self.folder / "ledger.db"
+        return (self.ledger_folder or self.folder) / "ledger.db"
 
     @property
     def log(self) -> str:

@@ -91,3 +91,32 @@ def test_a_burst_waits_for_holds_and_spends_all_that_can_be_spent(tmp_path: Path
                 assert spent == fits * cost <= limits["team:red"]
 
     asyncio.run(scenario())
+
+
+def test_who_waited_in_vain_for_holds_is_told_to_ask_again(tmp_path: Path) -> None:
+    """Nothing was spent that would refuse the request for good; the clients' own libraries ask again for this."""
+    order = Order(delay_s=0.8)
+    bound = bound_nano_usd(chat_body(order))
+
+    async def scenario() -> None:
+        async with mock_upstream() as mock:
+            with Live(folder=tmp_path, config=configuration(mock.url, budget_wait_s=0.2)) as live:
+                live.new_key(
+                    "alice", "--budget-usd", f"{(bound + cost_nano_usd(order)) / 1e9:.9f}", "--window", "total"
+                )
+                live.start()
+                first = asyncio.create_task(live.chat(order))
+                while not mock.under_way:
+                    await asyncio.sleep(0.01)
+                held = await live.chat(order)
+                assert (held.status, held.json["error"]["code"]) == (429, "budget_held")
+                assert held.headers["retry-after"] == "1"
+                assert "x-should-retry" not in held.headers
+                assert (await first).status == 200
+                assert (await live.chat(order)).status == 200
+                refused = await live.chat(order)
+                assert (refused.status, refused.json["error"]["code"]) == (429, "insufficient_quota")
+                assert refused.headers["x-should-retry"] == "false"
+                assert await assert_one_number(live) == 2 * cost_nano_usd(order)
+
+    asyncio.run(scenario())

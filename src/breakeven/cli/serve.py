@@ -71,11 +71,13 @@ def serve(
     Point a client's base URL at it and use a key of `breakeven key create` (same --ledger).
     """
     from breakeven.gateway.admin_secret import admin_secret
+    from breakeven.gateway.log_stream import log_stream
     from breakeven.gateway.logs import EntryLog, set_up_logs
     from breakeven.gateway.serving import serve_until_stopped
 
-    set_up_logs(sys.stderr, log_level, log_format)
-    entry_log = EntryLog(sys.stderr, log_format) if log_level in ("debug", "info") else None
+    log = log_stream(sys.stderr)
+    set_up_logs(log, log_level, log_format)
+    entry_log = EntryLog(log, log_format) if log_level in ("debug", "info") else None
     secret, told = admin_secret(ledger_path, admin_key_file)
     reader = _ConfigurationReader(context.obj.path, upstreams, port)
 

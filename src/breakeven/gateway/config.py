@@ -71,8 +71,9 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names.
+    """The ``[gateway]`` table: limits and modes, in the units of their names; they hold from one start to the next.
 
+    Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
     (``http://127.0.0.1:4318/v1/traces``); without one none are made.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import sys
 from collections.abc import Coroutine
 from typing import Any, Final
@@ -12,6 +13,8 @@ M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
 TRIM_BYTES: Final = 16 * 1024 * 1024
 MMAP_BYTES: Final = 4 * 1024 * 1024
+YOUNG_OBJECTS: Final = 10_000
+OLDER_COLLECTIONS: Final = 20
 OPEN_FILES: Final = 65_536
 
 
@@ -25,6 +28,18 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(main)
     else:
         uvloop.run(main)
+
+
+def settle_heap() -> None:
+    """Leave what was made so far, which lasts, out of every later garbage collection, and collect less often.
+
+    Call it once, when all is ready to serve. Otherwise a full collection looks at all price lists and modules while
+    every request waits: 50 ms at the 99th percentile. A request that has ended leaves nothing in cycles, so there is
+    little to collect.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, OLDER_COLLECTIONS, OLDER_COLLECTIONS)
 
 
 def _keep_heap() -> None:

@@ -15,7 +15,9 @@ from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
 from breakeven.gateway.config import GatewayConfig, GatewaySettings
+from breakeven.gateway.event_loop import settle_heap
 from breakeven.gateway.health import Health
+from breakeven.gateway.housekeeping import Housekeeping
 from breakeven.gateway.http_server import HttpServer
 from breakeven.gateway.limits import Limits
 from breakeven.gateway.metrics import Metrics
@@ -95,9 +97,13 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload_or_log)
+        settle_heap()
         bound_host, bound_port = self.server.addresses[0]
         ready(f"http://{bound_host}:{bound_port}")
+        housekeeping = Housekeeping(self._ledger, self._settings.retention_days)
+        housekeeping.start()
         await self._stopping.wait()
+        housekeeping.stop()
         await self._drain()
 
     def reload(self) -> None:

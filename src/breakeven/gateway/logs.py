@@ -10,10 +10,11 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Literal, TextIO
+from typing import Final, Literal
 
 import msgspec
 
+from breakeven.gateway.log_stream import LogStream
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.policy.window import NS_PER_S
 
@@ -57,7 +58,7 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True):
 class EntryLog:
     """An observer of a ledger that writes one line an entry. ``close`` writes what is left."""
 
-    def __init__(self, stream: TextIO, log_format: LogFormat) -> None:
+    def __init__(self, stream: LogStream, log_format: LogFormat) -> None:
         self._stream = stream
         self._line = _json_line if log_format == "json" else _text_line
         self._entries: list[LedgerEntry] = []
@@ -93,7 +94,7 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
-def set_up_logs(stream: TextIO, level: str, log_format: LogFormat) -> None:
+def set_up_logs(stream: LogStream, level: str, log_format: LogFormat) -> None:
     """Send the messages of this process to a stream, from ``level`` on (``debug``, ``info``, ``warning``, ...)."""
     handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")

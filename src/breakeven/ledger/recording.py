@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -92,13 +93,22 @@ class Recorder:
             return batch
         rows = [_row(settled, self._scope_set(settled.scopes)) for settled in batch]
         self._connection.execute("SAVEPOINT entries")
-        if self._connection.executemany(_INSERT, rows).rowcount == len(rows):
+        if sum(map(self._insert_together, _chunks(rows))) == len(rows):
             self._connection.execute("RELEASE entries")
             return batch
         self._connection.execute("ROLLBACK TO entries")
         self._connection.execute("RELEASE entries")
         pairs = zip(batch, rows, strict=True)
-        return [settled for settled, row in pairs if self._connection.execute(_INSERT, row).rowcount == 1]
+        return [settled for settled, row in pairs if self._insert_together([row]) == 1]
+
+    def _insert_together(self, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Insert rows with one statement, and say how many were new.
+
+        The interpreter's lock is given away and taken back once a statement, and each time the event loop may be in
+        the way: row by row, that costs more than the rows do.
+        """
+        values = [value for row in rows for value in row]
+        return self._connection.execute(_insert(len(rows)), values).rowcount
 
     def _scope_set(self, scopes: tuple[Scope, ...]) -> int:
         found = self._scope_sets.get(scopes)
@@ -127,6 +137,19 @@ class Recorder:
             for scope in settled.scopes:
                 sums[(*scope, slot)] += settled.entry.effective_nano_usd
         self._connection.executemany(_ADD_SPENDING, [(*place, nano_usd) for place, nano_usd in sums.items()])
+
+
+def _chunks(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    for start in range(0, len(rows), _ROWS_TOGETHER):
+        yield rows[start : start + _ROWS_TOGETHER]
+
+
+@cache
+def _insert(count: int) -> str:
+    """The statement for so many rows."""
+    row = f"({', '.join('?' * len(ENTRY_COLUMNS))})"
+    columns = ", ".join(ENTRY_COLUMNS)
+    return f"INSERT INTO entries ({columns}) VALUES {', '.join([row] * count)} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def tags_text(tags: Sequence[str]) -> str:
@@ -235,10 +258,9 @@ _ROLLUP_COLUMNS: Final = (
     *SUMS,
 )
 _CACHED_SCOPE_SETS: Final = 10_000
-_INSERT: Final = (
-    f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join('?' * len(ENTRY_COLUMNS))})"  # noqa: S608
-    " ON CONFLICT DO NOTHING"
-)
+_ROWS_TOGETHER: Final = 64
+"""Rows of one statement: 35 columns each, well below SQLite's limit of 32,766 values."""
+
 _ADD_ROLLUP: Final = (
     f"INSERT INTO rollups ({', '.join(_ROLLUP_COLUMNS)}) VALUES ({', '.join('?' * len(_ROLLUP_COLUMNS))})"  # noqa: S608
     " ON CONFLICT DO UPDATE SET " + ", ".join(f"{column} = {column} + excluded.{column}" for column in SUMS)

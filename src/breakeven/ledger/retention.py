@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from dataclasses import dataclass
+from threading import Event
 from typing import Final
 
 from breakeven.ledger.recording import slot_s
@@ -27,8 +27,8 @@ class Pruned:
     before_ns: int
 
 
-def prune(connection: sqlite3.Connection, before_ns: int) -> Pruned:
-    """Delete the entries that count before a moment, rounded down to 15 minutes.
+def prune(connection: sqlite3.Connection, before_ns: int, stopped: Event | None = None) -> Pruned:
+    """Delete the entries that count before a moment, rounded down to 15 minutes; where it is stopped, only some.
 
     Raises:
         sqlite3.Error: it stopped on the way; what was deleted stays deleted, and sums are as they were.
@@ -39,6 +39,7 @@ def prune(connection: sqlite3.Connection, before_ns: int) -> Pruned:
             "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
             (PRUNED_BEFORE, before_ns),
         )
+    stopped = stopped or Event()
     deleted = 0
     while True:
         with transaction(connection):
@@ -48,6 +49,5 @@ def prune(connection: sqlite3.Connection, before_ns: int) -> Pruned:
                 (before_ns, BATCH_ROWS),
             ).rowcount
         deleted += found
-        if found < BATCH_ROWS:
+        if found < BATCH_ROWS or stopped.wait(PAUSE_S):
             return Pruned(entries=deleted, before_ns=before_ns)
-        time.sleep(PAUSE_S)

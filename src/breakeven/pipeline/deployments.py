@@ -12,6 +12,7 @@ from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.balance import Deployment, choose
 from breakeven.policy.breaker import Breaker, BreakerRule
+from breakeven.policy.decision import Reason
 from breakeven.policy.retry import Outcome, RetryRule, retry_wait_s
 from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
@@ -49,7 +50,8 @@ class Deployments:
             now_s=monotonic(),
             ticket=request_id.encode("ascii"),
         )
-        own = [Candidate(target=by_state[id(state)], reasons=(choice.reason,)) for state in choice.order]
+        reason: Reason = choice.reason if len(route.targets) > 1 else "requested"
+        own = [Candidate(target=by_state[id(state)], reasons=(reason,)) for state in choice.order]
         now_s = monotonic()
         fallbacks = [Candidate(target=target, reasons=("fallback",)) for target in route.fallbacks]
         closed = [each for each in own if self._state(each.target).breaker.state(now_s) != "open"]

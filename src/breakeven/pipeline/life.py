@@ -11,7 +11,7 @@ from breakeven.ledger.ledger_store import Hold
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.call import Call
-from breakeven.pipeline.refusal import Refusal, no_codec, over_budget, too_dear
+from breakeven.pipeline.refusal import Refusal, budget_held, no_codec, over_budget, too_dear
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.settled import bound_usage
 from breakeven.pipeline.shared import Shared
@@ -91,7 +91,13 @@ class RequestLife:
         """Try one deployment after another until there is an answer to give."""
         started_at = perf_counter()
         for number, candidate in enumerate(candidates, start=1):
-            attempt = await self._try(candidate, reasons)
+            try:
+                attempt = await self._try(candidate, reasons)
+            except Refusal:
+                if self._attempt is None:
+                    raise
+                self._answerer.give_failure(self._attempt, self._cost_nano_usd)  # no room for another attempt
+                return
             if attempt is None or attempt.is_final:
                 return
             following = candidates[number].target if number < len(candidates) else None
@@ -165,9 +171,10 @@ class RequestLife:
                 return at_ns, found
             if found.verdict == "degrade":
                 raise _Degraded(found)
-            left_s = until - perf_counter()
-            if found.verdict == "refuse" or not await self._shared.ledger.wait_for_room(found, left_s):
+            if found.verdict == "refuse":
                 raise over_budget(found)
+            if not await self._shared.ledger.wait_for_room(found, until - perf_counter()):
+                raise budget_held(found)
 
     def _bound_nano_usd(self, target: Target, at_ns: int) -> int:
         question = self._question

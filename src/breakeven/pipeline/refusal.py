@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from breakeven import units
 from breakeven.pipeline.target import Target
-from breakeven.policy.budget import Admission
+from breakeven.policy.budget import Admission, Budget
 from breakeven.upstreams.wire import Question
 
 
@@ -21,16 +21,31 @@ class Refusal(Exception):
 
 def over_budget(admission: Admission) -> Refusal:
     """No room under a budget: 429 with OpenAI's code for it, which its clients do not ask again for."""
-    budget = admission.budget
-    if budget is None:
-        return Refusal(429, "insufficient_quota", "a budget has no room for this request")
-    window = budget.window.text
     return Refusal(
         429,
         "insufficient_quota",
-        f"the budget of ${_dollars(budget.limit_nano_usd)} a {window} for {budget.scope.text} has no room for "
-        "what this request can cost at most; ask for fewer tokens (max_tokens), or raise it: breakeven budget set",
+        f"{_named(admission.budget)} has no room for what this request can cost at most; ask for fewer tokens "
+        "(max_tokens), or raise it: breakeven budget set",
     )
+
+
+def budget_held(admission: Admission) -> Refusal:
+    """Requests under way hold what is left of a budget, and none ended in time: 429 that is worth asking again for."""
+    return Refusal(
+        429,
+        "budget_held",
+        f"{_named(admission.budget)} is held by requests under way; they will cost less than they hold, so ask again",
+        retry_after_s=1.0,
+    )
+
+
+def _named(budget: Budget | None) -> str:
+    """A budget in words: ``the budget of $5.00 a month for user:alice``."""
+    if budget is None:
+        return "a budget"
+    kind = budget.window.kind
+    window = {"total": "in total", "rolling": f"in any {budget.window.text}"}.get(kind, f"a {kind}")
+    return f"the budget of ${_dollars(budget.limit_nano_usd)} {window} for {budget.scope.text}"
 
 
 def too_dear(bound_nano_usd: int, cap_nano_usd: int) -> Refusal:

@@ -139,5 +139,10 @@ class Relay:
         self._reply.piece(data)
 
     def _finish(self) -> None:
+        """Nothing more goes to the client: what still comes is heard at the upstream's pace, whatever the client's."""
         if not self.finished.done():
             self.finished.set_result(None)
+            exchange = self._exchange
+            self._exchange = None  # each knows the other: kept, they would outlive the request
+            if exchange is not None:
+                exchange.resume()
