@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +22,8 @@ from breakeven.render.price_lists import rendered
 
 _COUNTS = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
-    *("cache_write_1h_tokens", "reasoning_tokens"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
+    "output_audio_tokens",
 )
 _AMOUNTS = ("nano_usd", "list_nano_usd", "baseline_nano_usd")
 
@@ -124,7 +124,7 @@ def render_entries(entries: Sequence[LedgerEntry], output_format: str, style: te
 
 def entry_body(entry: LedgerEntry) -> dict[str, Any]:
     """One attempt as it is in the ledger; ``nano_usd`` is the effective cost."""
-    body = struct_fields(entry) | {"usage": asdict(entry.usage)}
+    body = struct_fields(entry) | {"usage": struct_fields(entry.usage)}
     nano_usd = body.pop("effective_nano_usd")
     return body | {
         "started_at": moment_text(entry.started_at_ns),
@@ -152,7 +152,7 @@ def _entries_document(entries: Sequence[LedgerEntry]) -> Document:
 
 def _entry_section(entry: LedgerEntry) -> Section:
     rows = [(name, str(value)) for name, value in entry_body(entry).items() if name not in {"usage", "tags"}]
-    rows += [(name, f"{count:,}") for name, count in asdict(entry.usage).items()]
+    rows += [(name, f"{count:,}") for name, count in struct_fields(entry.usage).items()]
     table = Table(
         caption="One attempt",
         columns=(left("field"), left("value", wraps=True)),
