@@ -78,7 +78,7 @@ class Gateway:
         self.server = HttpServer(self._router(AdminAccess(admin_secret)), _limits(settings))
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
-        """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop; a second one waits for nothing.
+        """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop; a second one ends it at once.
 
         ``ready`` is called with the URL once requests are answered; SIGHUP reads the configuration again.
 
