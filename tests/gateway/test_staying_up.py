@@ -101,6 +101,19 @@ def test_what_cannot_be_reached_is_passed_over(fleet: Fleet) -> None:
     assert answer.headers["x-breakeven-decision"] == "unreachable-first@b; fallback"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_credential_is_passed_over(fleet: Fleet, status: int) -> None:
+    """Several keys of one provider are several upstreams: one that is withdrawn does not stop the others."""
+    fleet.providers["a"].next.append(failing(status))
+    answer = fleet.ask("pair")
+    assert answer.status_code == 200
+    assert fleet.attempts(answer) == [("a", "refused_by_upstream", 0), ("b", "ok", COST_NANO_USD)]
+    fleet.providers["a"].next.append(failing(status))
+    alone = fleet.ask("alone")
+    assert (alone.status_code, alone.json()["error"]["code"]) == (502, "upstream_refused_credential")
+    assert fleet.heard() == {"a": 2, "b": 1, "c": 0}
+
+
 def test_nothing_reachable_is_a_server_error_of_the_official_client(fleet: Fleet) -> None:
     url = f"http://127.0.0.1:{fleet.live.port}/v1"
     client = openai.OpenAI(base_url=url, api_key=fleet.live.key, max_retries=0)
