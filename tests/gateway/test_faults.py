@@ -207,8 +207,9 @@ def fill(file: Path) -> None:
                 continue
 
 
-def test_a_budget_holds_while_the_ledger_is_locked_and_after_a_kill(tmp_path: Path) -> None:
-    """What the journal has is enforced: no more is let in, and a kill before anything was committed loses nothing."""
+@pytest.mark.parametrize("end", ["kill", "term"])
+def test_a_budget_holds_while_the_ledger_is_locked_and_after_the_end(tmp_path: Path, end: str) -> None:
+    """What the journal has is enforced: no more is let in, and an end before anything was committed loses nothing."""
 
     async def scenario() -> None:
         async with started(tmp_path, "journal") as live:
@@ -220,7 +221,10 @@ def test_a_budget_holds_while_the_ledger_is_locked_and_after_a_kill(tmp_path: Pa
                 told = await asyncio.gather(*(live.chat(order) for _ in range(100)))
                 assert Counter(each.status for each in told) == {200: fits, 429: 80}
                 assert not live.rows()
-                live.kill()
+                if end == "kill":
+                    live.kill()
+                else:
+                    assert await asyncio.to_thread(live.stop, 5) == 0
                 other.execute("ROLLBACK")
             live.start()
             assert (await live.chat(order)).status == 429
