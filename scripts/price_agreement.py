@@ -62,19 +62,26 @@ def cases(seed: int) -> Iterator[Case]:
 
 
 def random_usage(draw: random.Random) -> Usage:
-    """Log-uniform totals up to a million tokens; cached and reasoning parts in half of the cases."""
+    """Log-uniform totals up to a million tokens; cached, reasoning and audio parts in half of the cases."""
     input_tokens, output_tokens = int(10 ** draw.uniform(0, 6)), int(10 ** draw.uniform(0, 5))
     if draw.random() < 0.5:
         return Usage(input_tokens=input_tokens, output_tokens=output_tokens)
     cuts = sorted(draw.randint(0, input_tokens) for _ in range(3))
     hour_write = draw.choice((0, 1))
+    reasoning = draw.randint(0, output_tokens)
+    # Few cards price audio, so that most cases have none of it.
+    audio = draw.random() < 0.25
+    cached_audio = draw.randint(0, cuts[0]) * audio
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cache_read_tokens=cuts[0],
         cache_write_5m_tokens=cuts[1] - cuts[0],
         cache_write_1h_tokens=(cuts[2] - cuts[1]) * hour_write,
-        reasoning_tokens=draw.randint(0, output_tokens),
+        reasoning_tokens=reasoning,
+        input_audio_tokens=draw.randint(0, input_tokens - cuts[2]) * audio + cached_audio,
+        cache_read_audio_tokens=cached_audio,
+        output_audio_tokens=draw.randint(0, output_tokens - reasoning) * audio,
     )
 
 
@@ -89,6 +96,9 @@ def library_nano_usd(case: Case) -> int | None:
         cache_write_5m_tokens=usage.cache_write_5m_tokens,
         cache_write_1h_tokens=usage.cache_write_1h_tokens,
         output_reasoning_tokens=usage.reasoning_tokens,
+        input_audio_tokens=usage.input_audio_tokens,
+        cache_audio_read_tokens=usage.cache_read_audio_tokens,
+        output_audio_tokens=usage.output_audio_tokens,
     )
     try:
         calculation = genai_prices.calc_price(
@@ -133,6 +143,7 @@ REFUSALS = {
     "billed by": "billed by audio hours, pages, characters or messages",
     " price on ": "the variant's price starts later than the date asked for",
     "disagree about the alias": "sources disagree about an alias",
+    "audio price": "audio, where only text has a price",
     "output price": "output tokens without an output price",
     "reasoning price": "output tokens without an output price",
     "cache write 1h price": "a one-hour cache write, where only the five-minute write has a price",

@@ -34,6 +34,15 @@ USAGES = [
     Usage(input_tokens=199_999, output_tokens=1_000, cache_read_tokens=1_024, cache_write_5m_tokens=2_048),
     Usage(input_tokens=200_001, output_tokens=3_333, reasoning_tokens=3_000, cache_write_1h_tokens=17),
     Usage(input_tokens=272_001, output_tokens=1, cache_write_5m_tokens=5, cache_write_1h_tokens=7),
+    Usage(input_tokens=150_001, input_audio_tokens=40_003),
+    Usage(output_tokens=2_003, output_audio_tokens=1_501, reasoning_tokens=7),
+    Usage(
+        input_tokens=9_001,
+        cache_read_tokens=4_001,
+        input_audio_tokens=3_001,
+        cache_read_audio_tokens=1_001,
+        output_tokens=11,
+    ),
 ]
 
 
@@ -47,6 +56,9 @@ def library_usage(usage: Usage) -> dict[str, int]:
         "cache_write_5m_tokens": usage.cache_write_5m_tokens,
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "output_reasoning_tokens": usage.reasoning_tokens,
+        "input_audio_tokens": usage.input_audio_tokens,
+        "cache_audio_read_tokens": usage.cache_read_audio_tokens,
+        "output_audio_tokens": usage.output_audio_tokens,
     }
 
 
@@ -105,6 +117,8 @@ def test_cards_price_what_the_library_prices() -> None:
         "no published price",
         "no published output price",
         "no published cache write 1h price",
+        "no published input audio price",
+        "no published output audio price",
         "billed by the character, which a token count cannot price",
         "billed by the hour of audio, which a token count cannot price",
         "billed by the hour of audio and the message, which a token count cannot price",

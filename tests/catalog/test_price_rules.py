@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from breakeven.catalog.price_card import HourWindow, PriceCard, PriceRates
 from breakeven.catalog.pricing import TokenTotals, mean_lines, mean_usd_per_request, price, refusal
@@ -39,18 +40,22 @@ def with_rates(**rates: Decimal | None) -> PriceCard:
 def usages(draw: st.DrawFn, most: int = 1_000_000) -> Usage:
     parts = [draw(st.integers(0, most)) for _ in range(4)]
     reasoning, answer = draw(st.integers(0, most)), draw(st.integers(0, most))
+    audio, cached_audio, spoken = (draw(st.just(0) | st.integers(0, most)) for _ in range(3))
     return Usage(
-        input_tokens=sum(parts),
-        cache_read_tokens=parts[1],
+        input_tokens=sum(parts) + audio + cached_audio,
+        input_audio_tokens=audio + cached_audio,
+        cache_read_audio_tokens=cached_audio,
+        output_audio_tokens=spoken,
+        cache_read_tokens=parts[1] + cached_audio,
         cache_write_5m_tokens=parts[2],
         cache_write_1h_tokens=parts[3],
-        output_tokens=reasoning + answer,
+        output_tokens=reasoning + answer + spoken,
         reasoning_tokens=reasoning,
     )
 
 
 rates_usd = st.decimals(min_value=0, max_value=1_000, places=17)
-cards = st.lists(rates_usd, min_size=12, max_size=12).map(
+cards = st.lists(rates_usd, min_size=15, max_size=15).map(
     lambda usd: replace(
         CARD,
         tiers=(
@@ -61,12 +66,17 @@ cards = st.lists(rates_usd, min_size=12, max_size=12).map(
                 cache_write_1h_usd_per_mtok=usd[3],
                 output_usd_per_mtok=usd[4],
                 reasoning_usd_per_mtok=usd[5],
+                input_audio_usd_per_mtok=usd[10],
+                cache_read_audio_usd_per_mtok=usd[11],
+                output_audio_usd_per_mtok=usd[12],
             ),
             PriceRates(
                 above_input_tokens=1_000,
                 input_usd_per_mtok=usd[6],
                 cache_read_usd_per_mtok=usd[7],
                 output_usd_per_mtok=usd[8],
+                input_audio_usd_per_mtok=usd[13],
+                output_audio_usd_per_mtok=usd[14],
             ),
         ),
         usd_per_request=usd[9],
@@ -108,9 +118,9 @@ def test_tokens_are_neither_lost_nor_priced_twice(card: PriceCard, usage: Usage)
 
 
 @settings(deadline=None)
-@given(cards, usages(most=200))
+@given(cards, usages(most=120))
 def test_more_tokens_in_one_tier_never_cost_less(card: PriceCard, usage: Usage) -> None:
-    more = replace(usage, input_tokens=usage.input_tokens + 100, output_tokens=usage.output_tokens + 100)
+    more = structs.replace(usage, input_tokens=usage.input_tokens + 100, output_tokens=usage.output_tokens + 100)
     assert price(card, more).nano_usd >= price(card, usage).nano_usd
 
 
@@ -168,6 +178,59 @@ def test_a_whole_without_a_price_is_refused_rather_than_free() -> None:
     assert price(card, Usage(input_tokens=1_000)).usd == Decimal("0.002")
     with pytest.raises(Unpriced, match="no published output price"):
         price(card, Usage(input_tokens=1_000, output_tokens=1))
+
+
+AUDIO = replace(
+    BASE,
+    input_audio_usd_per_mtok=Decimal(40),
+    cache_read_audio_usd_per_mtok=Decimal("2.5"),
+    output_audio_usd_per_mtok=Decimal(80),
+)
+
+
+def test_audio_is_priced_apart_from_text_and_cached_audio_apart_from_both() -> None:
+    usage = Usage(
+        input_tokens=1_000,
+        cache_read_tokens=400,
+        input_audio_tokens=300,
+        cache_read_audio_tokens=100,
+        output_tokens=50,
+        output_audio_tokens=30,
+    )
+    priced = price(replace(CARD, tiers=(AUDIO,)), usage)
+    assert [(line.kind, line.quantity, line.usd) for line in priced.lines] == [
+        ("input", 400, Decimal("0.0012")),
+        ("cache_read", 300, Decimal("0.00009")),
+        ("output", 20, Decimal("0.0003")),
+        ("input_audio", 200, Decimal("0.008")),
+        ("cache_read_audio", 100, Decimal("0.00025")),
+        ("output_audio", 30, Decimal("0.0024")),
+    ]
+    assert priced.nano_usd == 12_240_000
+
+
+def test_cached_audio_without_a_price_is_charged_as_audio_and_never_as_cached_text() -> None:
+    card = replace(CARD, tiers=(replace(AUDIO, cache_read_audio_usd_per_mtok=None),))
+    usage = Usage(input_tokens=10, cache_read_tokens=10, input_audio_tokens=10, cache_read_audio_tokens=10)
+    (line,) = price(card, usage).lines
+    assert (line.kind, line.priced_as, line.usd) == ("cache_read_audio", "input_audio", Decimal("0.0004"))
+
+
+@pytest.mark.parametrize(
+    ("usage", "kind"),
+    [
+        (Usage(input_tokens=10, input_audio_tokens=1), "input audio"),
+        (
+            Usage(input_tokens=10, input_audio_tokens=1, cache_read_tokens=1, cache_read_audio_tokens=1),
+            "cache read audio",
+        ),
+        (Usage(output_tokens=10, output_audio_tokens=1), "output audio"),
+    ],
+)
+def test_audio_is_never_sold_at_the_price_of_text(usage: Usage, kind: str) -> None:
+    with pytest.raises(Unpriced, match=f"no published {kind} price") as caught:
+        price(CARD, usage)
+    assert "as text" in (caught.value.cause or "")
 
 
 def test_an_hour_write_is_not_sold_at_the_price_of_five_minutes() -> None:
@@ -283,6 +346,14 @@ def test_labels_name_processing_and_hours() -> None:
         {"input_tokens": 10, "cache_read_tokens": 11},
         {"input_tokens": 10, "cache_read_tokens": 5, "cache_write_5m_tokens": 5, "cache_write_1h_tokens": 1},
         {"output_tokens": 1, "reasoning_tokens": 2},
+        {"input_audio_tokens": -1},
+        {"output_tokens": 1, "output_audio_tokens": True},
+        {"input_tokens": 9, "input_audio_tokens": 10},
+        {"input_tokens": 10, "input_audio_tokens": 6, "cache_read_tokens": 5},
+        {"input_tokens": 10, "input_audio_tokens": 6, "cache_write_5m_tokens": 5},
+        {"input_tokens": 10, "input_audio_tokens": 3, "cache_read_tokens": 5, "cache_read_audio_tokens": 4},
+        {"input_tokens": 10, "input_audio_tokens": 5, "cache_read_tokens": 3, "cache_read_audio_tokens": 4},
+        {"output_tokens": 10, "reasoning_tokens": 6, "output_audio_tokens": 5},
     ],
 )
 def test_usage_that_contradicts_itself_is_refused(counts: dict[str, int]) -> None:

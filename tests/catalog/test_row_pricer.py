@@ -25,10 +25,14 @@ rates_usd = st.none() | st.decimals(0, 2_000, places=17)
 def usages(draw: st.DrawFn) -> Usage:
     read, short, long, plain = (draw(st.integers(0, 300_000)) for _ in range(4))
     reasoning, text = draw(st.integers(0, 50_000)), draw(st.integers(0, 50_000))
+    audio, cached_audio, spoken = (draw(st.just(0) | st.integers(0, 50_000)) for _ in range(3))
     return Usage(
-        input_tokens=plain + read + short + long,
-        output_tokens=text + reasoning,
-        cache_read_tokens=read,
+        input_tokens=plain + read + short + long + audio + cached_audio,
+        output_tokens=text + reasoning + spoken,
+        cache_read_tokens=read + cached_audio,
+        input_audio_tokens=audio + cached_audio,
+        cache_read_audio_tokens=cached_audio,
+        output_audio_tokens=spoken,
         cache_write_5m_tokens=short,
         cache_write_1h_tokens=long,
         reasoning_tokens=reasoning,
@@ -61,6 +65,9 @@ def tiers(draw: st.DrawFn) -> tuple[PriceRates, ...]:
             cache_write_1h_usd_per_mtok=draw(rates_usd),
             output_usd_per_mtok=draw(rates_usd),
             reasoning_usd_per_mtok=draw(rates_usd),
+            input_audio_usd_per_mtok=draw(rates_usd),
+            cache_read_audio_usd_per_mtok=draw(rates_usd),
+            output_audio_usd_per_mtok=draw(rates_usd),
         )
         for each in above
     )

@@ -19,7 +19,10 @@ COUNTERS = {
     "breakeven_list_cost_nano_usd_total": "list_nano_usd",
     "breakeven_baseline_cost_nano_usd_total": "baseline_nano_usd",
 }
-KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
+KINDS = (
+    *("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "input_audio"),
+    *("cache_read_audio", "output_audio"),
+)
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

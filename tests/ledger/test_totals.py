@@ -6,11 +6,12 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from breakeven.ledger.backup import backup
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.lookup import entries
 from breakeven.ledger.recording import Recorder, Settled
+from breakeven.ledger.records import EntryRecord
 from breakeven.ledger.retention import prune
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.totals import COLUMNS, Total, TotalsQuery, totals
@@ -232,3 +234,49 @@ def test_totals_do_not_slow_down_with_the_entries(tmp_path: Path) -> None:
         assert total.requests == 11_000
         plan = connection.execute("EXPLAIN QUERY PLAN SELECT sum(nano_usd) FROM spending WHERE tenant = 'a'").fetchall()
         assert "SEARCH" in plan[0][3]
+
+
+def old_row(connection: sqlite3.Connection, table: str, **stated: object) -> None:
+    """A row with nothing in it but what is stated, in the columns that the table then had."""
+    columns = [(name, kind) for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")]
+    values = [stated.get(name, "" if kind == "TEXT" else 0) for name, kind in columns]
+    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+
+
+AUDIO_KINDS = ("input_audio_tokens", "cache_read_audio_tokens", "output_audio_tokens")
+
+
+def test_a_ledger_from_before_audio_was_counted_goes_on_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "breakeven.db"
+    stated = {"tenant": "acme", "user": "alice", "key_id": "key_1", "tags": "[]", "outcome": "ok", "input_tokens": 7}
+    stated |= {"served_model": "gpt-4o-mini", "deployment": "openai"}
+    with closing(sqlite.connect(path, create=True)) as connection:
+        sqlite.upgrade(connection, path, STEPS[:2])
+        old_row(connection, "entries", request_id="old", counted_at_ns=START_NS, attempt=1, first=1, **stated)
+        old_row(connection, "rollups", slot_s=START_NS // 10**9, requests=1, attempts=1, **stated)
+    usage = Usage(
+        input_tokens=100,
+        cache_read_tokens=50,
+        input_audio_tokens=60,
+        cache_read_audio_tokens=20,
+        output_tokens=9,
+        output_audio_tokens=5,
+    )
+    with opened(path) as connection:
+        (old,) = entries(connection, "old")
+        assert old.usage == Usage(input_tokens=7)
+        new = Settled(1, entry("new", 3, usage=usage), START_NS, SCOPES, True)
+        Recorder(connection).record([new], committed=1, floor=1)
+        assert entries(connection, "new") == (new.entry,)
+        for until_ns in (START_NS + QUARTER_NS, START_NS + 1):  # from the sums, and from the entries
+            (total,) = totals(connection, TotalsQuery(since_ns=START_NS, until_ns=until_ns))
+            assert (total.requests, total.input_tokens, total.nano_usd) == (2, 107, 3)
+            assert tuple(getattr(total, kind) for kind in AUDIO_KINDS) == (60, 20, 5)
+
+
+def test_a_journal_from_before_audio_was_counted_is_read() -> None:
+    record = EntryRecord(entry=entry("old"), at_ns=START_NS, scopes=SCOPES, first=True, last=True)
+    told = msgspec.msgpack.decode(msgspec.msgpack.encode(record))
+    told[1]["usage"] = {name: count for name, count in told[1]["usage"].items() if name not in AUDIO_KINDS}
+    assert len(told[1]["usage"]) == 6
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=EntryRecord) == record

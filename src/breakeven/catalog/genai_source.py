@@ -46,6 +46,9 @@ _TOKEN_KEYS = {
     "cache_write_1h_usd_per_mtok": ("cache_write_1h_mtok",),
     "output_usd_per_mtok": ("output_mtok",),
     "reasoning_usd_per_mtok": ("output_reasoning_mtok",),
+    "input_audio_usd_per_mtok": ("input_audio_mtok",),
+    "cache_read_audio_usd_per_mtok": ("cache_audio_read_mtok",),
+    "output_audio_usd_per_mtok": ("output_audio_mtok",),
 }
 _OTHER_UNITS = {
     "audio_hours": "hour of audio",
@@ -59,6 +62,9 @@ _OTHER_UNITS = {
     "rerank_searches_kcount": "search",
 }
 _ZERO = Decimal(0)
+_FREE = PriceRates(
+    input_usd_per_mtok=_ZERO, output_usd_per_mtok=_ZERO, input_audio_usd_per_mtok=_ZERO, output_audio_usd_per_mtok=_ZERO
+)
 _MIDNIGHT = time(0)
 
 Prices = Mapping[str, Decimal | TieredPrices]
@@ -242,7 +248,7 @@ def _refusal(model_id: str, prices: Prices) -> str:
 def _tiers(prices: Prices, *, free: bool) -> tuple[PriceRates, ...]:
     """The library tiers each price on its own; here they share the union of their thresholds."""
     if free:
-        return (PriceRates(input_usd_per_mtok=_ZERO, output_usd_per_mtok=_ZERO),)
+        return (_FREE,)
     tiered = [price for price in prices.values() if isinstance(price, TieredPrices)]
     thresholds = sorted({0} | {tier.start for price in tiered for tier in price.tiers})
     return tuple(PriceRates(above_input_tokens=above, **_rates(prices, above)) for above in thresholds)

@@ -10,22 +10,14 @@ from typing import Any, Final
 
 from breakeven import units
 from breakeven.catalog.names import nearest
-from breakeven.catalog.price_card import PROCESSINGS, PriceCard, PriceRates, Processing
+from breakeven.catalog.price_card import PROCESSINGS, RATE_FIELDS, PriceCard, PriceRates, Processing
 from breakeven.errors import ConfigError
 
-_RATE_FIELDS: Final = (
-    "input_usd_per_mtok",
-    "cache_read_usd_per_mtok",
-    "cache_write_5m_usd_per_mtok",
-    "cache_write_1h_usd_per_mtok",
-    "output_usd_per_mtok",
-    "reasoning_usd_per_mtok",
-)
 _PRICE_KEYS: Final = (
     "provider",
     "model",
     "processing",
-    *_RATE_FIELDS,
+    *RATE_FIELDS,
     "usd_per_request",
     "context_window_tokens",
     "valid_from",
@@ -89,7 +81,7 @@ class NegotiatedPrice:
 
     def over(self, card: PriceCard, day: date) -> PriceCard:
         """A published card with these prices in place of its own, in every tier."""
-        stated: dict[str, Any] = {name: usd for name in _RATE_FIELDS if (usd := getattr(self.rates, name)) is not None}
+        stated: dict[str, Any] = {name: usd for name in RATE_FIELDS if (usd := getattr(self.rates, name)) is not None}
         return replace(
             card,
             tiers=tuple(replace(rates, **stated) for rates in card.tiers or (PriceRates(),)),
@@ -235,7 +227,7 @@ def _entries(tables: Mapping[str, Any], name: str, known: Sequence[str]) -> list
 
 
 def _negotiated(entry: _Entry) -> NegotiatedPrice:
-    stated: dict[str, Any] = {field: entry.amount(field) for field in _RATE_FIELDS}
+    stated: dict[str, Any] = {field: entry.amount(field) for field in RATE_FIELDS}
     rates = PriceRates(**stated)
     if not rates.published:
         raise entry.error("no price is stated", "write input_usd_per_mtok = 1.25 and output_usd_per_mtok = 10")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Literal, get_args
@@ -18,7 +18,8 @@ class PriceRates:
     """Prices of one tier, exactly as published: US dollars per million tokens, None where nothing is published.
 
     The tier prices every token of a request whose total input exceeds ``above_input_tokens`` (a cliff, not a
-    marginal rate). A part without its own price belongs to its whole; ``catalog.pricing`` says which.
+    marginal rate). A part without its own price belongs to its whole, but audio does not belong to text;
+    ``catalog.pricing`` says which.
     """
 
     above_input_tokens: int = 0
@@ -28,19 +29,19 @@ class PriceRates:
     cache_write_1h_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
     reasoning_usd_per_mtok: Decimal | None = None
+    input_audio_usd_per_mtok: Decimal | None = None
+    cache_read_audio_usd_per_mtok: Decimal | None = None
+    output_audio_usd_per_mtok: Decimal | None = None
 
     @property
     def published(self) -> tuple[Decimal, ...]:
         """The prices that are published, in US dollars per million tokens."""
-        rates = (
-            self.input_usd_per_mtok,
-            self.cache_read_usd_per_mtok,
-            self.cache_write_5m_usd_per_mtok,
-            self.cache_write_1h_usd_per_mtok,
-            self.output_usd_per_mtok,
-            self.reasoning_usd_per_mtok,
-        )
-        return tuple(rate for rate in rates if rate is not None)
+        stated = (getattr(self, name) for name in RATE_FIELDS)
+        return tuple(usd for usd in stated if usd is not None)
+
+
+RATE_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(PriceRates) if field.name.endswith("_usd_per_mtok"))
+"""The prices of a tier by name, in the order of the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

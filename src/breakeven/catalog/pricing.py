@@ -1,17 +1,18 @@
 """From usage to money: the only place where a token price is multiplied.
 
 A part without its own published price is charged as the whole that contains it: cache reads and writes are input,
-reasoning is output. That is what a provider without such a price does, and what the genai-prices library does.
-A whole without a price is refused, and so is a one-hour cache write where only the five-minute write has a price.
+reasoning is output, cached audio is audio. That is what a provider without such a price does, and what the
+genai-prices library does. A whole without a price is refused, and so are a one-hour cache write where only the
+five-minute write has a price, and audio where only text has one: audio costs 2 to 57 times as much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from breakeven import units
 from breakeven.catalog.price_card import PriceCard, PriceRates
@@ -33,8 +34,19 @@ __all__ = [
     "refusal",
 ]
 
-TokenKind = Literal["input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning"]
-"""Kinds of tokens that are priced apart; ``input`` and ``output`` are what is left beside their parts."""
+TokenKind = Literal[
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "input_audio",
+    "cache_read_audio",
+    "output_audio",
+]
+"""Kinds of tokens that are priced apart: ``input`` and ``output`` are what is left beside their parts, ``cache_read``
+and ``input_audio`` what is left beside the audio that was read from a cache."""
 
 LineKind = TokenKind | Literal["request"]
 """Kinds of lines: tokens of a kind, or the request itself where a provider charges for it."""
@@ -43,6 +55,16 @@ LineKind = TokenKind | Literal["request"]
 _EXACT: Final = Context(prec=10_000, rounding=ROUND_HALF_EVEN, traps=[Inexact])
 _WHOLE: Final = Context(prec=10_000, rounding=ROUND_HALF_EVEN)
 _ZERO: Final = Decimal(0)
+
+_KINDS: Final[tuple[TokenKind, ...]] = get_args(TokenKind)
+_WHOLES: Final[Mapping[TokenKind, TokenKind]] = {
+    "cache_read": "input",
+    "cache_write_5m": "input",
+    "cache_write_1h": "input",
+    "reasoning": "output",
+    "cache_read_audio": "input_audio",
+}
+"""The kind whose price is charged for a kind that has none of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +197,7 @@ class RowPricer:
 
     def _rates(self, rates: PriceRates) -> dict[TokenKind, int]:
         """Nano-dollars per token of each kind that has a price, times the divisor."""
-        found = {kind: _rate(rates, kind) for kind, _ in _tokens(Usage())}
+        found = {kind: _rate(rates, kind) for kind in _KINDS}
         return {kind: _scaled(each[1], self._digits + 3) for kind, each in found.items() if each is not None}
 
     def nano_usd(self, usage: Usage) -> int:
@@ -250,6 +272,8 @@ def refusal(card: PriceCard, totals: TokenTotals) -> str:
 
 
 def _tokens(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
+    if usage.input_audio_tokens or usage.output_audio_tokens:
+        return _tokens_with_audio(usage)
     return (
         ("input", usage.uncached_input_tokens),
         ("cache_read", usage.cache_read_tokens),
@@ -257,6 +281,23 @@ def _tokens(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
         ("cache_write_1h", usage.cache_write_1h_tokens),
         ("output", usage.output_tokens - usage.reasoning_tokens),
         ("reasoning", usage.reasoning_tokens),
+    )
+
+
+def _tokens_with_audio(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
+    """As genai-prices parts them: audio is taken from text, cached audio from cache reads and from audio."""
+    cached_audio = usage.cache_read_audio_tokens
+    uncached_audio = usage.input_audio_tokens - cached_audio
+    return (
+        ("input", usage.uncached_input_tokens - uncached_audio),
+        ("cache_read", usage.cache_read_tokens - cached_audio),
+        ("cache_write_5m", usage.cache_write_5m_tokens),
+        ("cache_write_1h", usage.cache_write_1h_tokens),
+        ("output", usage.output_tokens - usage.reasoning_tokens - usage.output_audio_tokens),
+        ("reasoning", usage.reasoning_tokens),
+        ("input_audio", uncached_audio),
+        ("cache_read_audio", cached_audio),
+        ("output_audio", usage.output_audio_tokens),
     )
 
 
@@ -293,9 +334,10 @@ def _require_rate(card: PriceCard, rates: PriceRates, kind: TokenKind) -> tuple[
     found = _rate(rates, kind)
     if found is None:
         name = kind.replace("_", " ")
+        otherwise = "be charged as text, which is far cheaper" if kind.endswith("audio") else "cost $0.00"
         raise Unpriced(
             f"{card.label} has no published {name} price",
-            cause=f"{card.source} lists none, and {name} tokens would otherwise cost $0.00",
+            cause=f"{card.source} lists none, and {name} tokens would otherwise {otherwise}",
             hint="state the price under [[prices]] in breakeven.toml, or choose another model",
         )
     return found
@@ -303,28 +345,18 @@ def _require_rate(card: PriceCard, rates: PriceRates, kind: TokenKind) -> tuple[
 
 def _rate(rates: PriceRates, kind: TokenKind) -> tuple[TokenKind, Decimal] | None:
     """The price of a kind, US dollars per million tokens, and the kind whose price it is; None without one."""
-    own, whole = _own_and_whole(rates, kind)
+    own = _published(rates, kind)
     if own is not None:
         return kind, own
-    if whole is None or (kind == "cache_write_1h" and rates.cache_write_5m_usd_per_mtok is not None):
+    if kind not in _WHOLES or (kind == "cache_write_1h" and rates.cache_write_5m_usd_per_mtok is not None):
         return None
-    return ("output" if kind == "reasoning" else "input"), whole
+    whole = _published(rates, _WHOLES[kind])
+    return None if whole is None else (_WHOLES[kind], whole)
 
 
-def _own_and_whole(rates: PriceRates, kind: TokenKind) -> tuple[Decimal | None, Decimal | None]:
-    match kind:
-        case "input":
-            return rates.input_usd_per_mtok, None
-        case "cache_read":
-            return rates.cache_read_usd_per_mtok, rates.input_usd_per_mtok
-        case "cache_write_5m":
-            return rates.cache_write_5m_usd_per_mtok, rates.input_usd_per_mtok
-        case "cache_write_1h":
-            return rates.cache_write_1h_usd_per_mtok, rates.input_usd_per_mtok
-        case "output":
-            return rates.output_usd_per_mtok, None
-        case "reasoning":
-            return rates.reasoning_usd_per_mtok, rates.output_usd_per_mtok
+def _published(rates: PriceRates, kind: TokenKind) -> Decimal | None:
+    usd_per_mtok: Decimal | None = getattr(rates, f"{kind}_usd_per_mtok")
+    return usd_per_mtok
 
 
 def _refuse_unusable(card: PriceCard) -> None:

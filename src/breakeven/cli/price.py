@@ -34,6 +34,9 @@ class Moment(click.ParamType[date | datetime]):
 @click.option("--cache-write-5m", type=int, default=0, metavar="N", help="Input tokens written to it for 5 minutes.")
 @click.option("--cache-write-1h", type=int, default=0, metavar="N", help="Input tokens written to it for an hour.")
 @click.option("--reasoning", type=int, default=0, metavar="N", help="Output tokens spent on reasoning.")
+@click.option("--input-audio", type=int, default=0, metavar="N", help="Input tokens of audio.")
+@click.option("--cache-read-audio", type=int, default=0, metavar="N", help="Those of them read from the prompt cache.")
+@click.option("--output-audio", type=int, default=0, metavar="N", help="Output tokens of audio.")
 @click.option("--provider", metavar="NAME", help="Who serves the model.  [default: as in MODEL, else its maker]")
 @click.option(
     "--processing",
@@ -73,6 +76,9 @@ def price(
         cache_write_5m_tokens=flags["cache_write_5m"],
         cache_write_1h_tokens=flags["cache_write_1h"],
         reasoning_tokens=flags["reasoning"],
+        input_audio_tokens=flags["input_audio"],
+        cache_read_audio_tokens=flags["cache_read_audio"],
+        output_audio_tokens=flags["output_audio"],
     )
     card = find_card(
         model,

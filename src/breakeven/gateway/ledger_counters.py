@@ -20,7 +20,8 @@ OTHER: Final = "(other)"
 
 SUMS: Final = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
-    *("cache_write_1h_tokens", "reasoning_tokens", "nano_usd", "list_nano_usd", "baseline_nano_usd"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
+    *("output_audio_tokens", "nano_usd", "list_nano_usd", "baseline_nano_usd"),
 )
 """What is added up of each group, by the names of `Total`."""
 
@@ -75,9 +76,12 @@ class LedgerCounters:
         sums[5] += usage.cache_write_5m_tokens
         sums[6] += usage.cache_write_1h_tokens
         sums[7] += usage.reasoning_tokens
-        sums[8] += entry.effective_nano_usd
-        sums[9] += entry.list_nano_usd
-        sums[10] += entry.baseline_nano_usd
+        sums[8] += usage.input_audio_tokens
+        sums[9] += usage.cache_read_audio_tokens
+        sums[10] += usage.output_audio_tokens
+        sums[11] += entry.effective_nano_usd
+        sums[12] += entry.list_nano_usd
+        sums[13] += entry.baseline_nano_usd
         times = self._times.get((entry.served_model, entry.deployment))
         if times is None:
             times = self._timed(entry.served_model, entry.deployment)

@@ -24,7 +24,9 @@ TOKENS: Final[Mapping[str, str]] = {name.removesuffix("_tokens"): name for name 
 _NAMED_BUDGETS: Final[frozenset[ScopeKind]] = frozenset({"tenant", "team", "model"})
 """Budgets that have series of their own; those of keys, users and tags are added up, for there is no end of them."""
 
-_PARTS: Final = "input includes cache_read and cache_write, output includes reasoning: do not add these up"
+_PARTS: Final = (
+    "input includes cache_read, cache_write and audio, output includes reasoning and audio: do not add these up"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

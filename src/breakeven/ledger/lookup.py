@@ -11,7 +11,7 @@ from breakeven.errors import UnknownName
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.ledger.recording import ENTRY_COLUMNS
 
-_USAGE: Final = tuple(Usage.__dataclass_fields__)
+_USAGE: Final = Usage.__struct_fields__
 _OWN: Final = tuple(name for name in LedgerEntry.__struct_fields__ if name not in {"usage", "tags", "stream"})
 
 

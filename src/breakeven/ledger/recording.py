@@ -183,6 +183,9 @@ def _rollup_values(settled: Settled) -> tuple[int, ...]:
         usage.cache_write_5m_tokens,
         usage.cache_write_1h_tokens,
         usage.reasoning_tokens,
+        usage.input_audio_tokens,
+        usage.cache_read_audio_tokens,
+        usage.output_audio_tokens,
         entry.list_nano_usd,
         entry.effective_nano_usd,
         entry.baseline_nano_usd,
@@ -219,6 +222,9 @@ def _row(settled: Settled, scope_set: int) -> tuple[Any, ...]:
         usage.cache_write_5m_tokens,
         usage.cache_write_1h_tokens,
         usage.reasoning_tokens,
+        usage.input_audio_tokens,
+        usage.cache_read_audio_tokens,
+        usage.output_audio_tokens,
         entry.usage_basis,
         entry.list_nano_usd,
         entry.effective_nano_usd,
@@ -234,24 +240,30 @@ ENTRY_COLUMNS: Final = (
     *("request_id", "attempt", "first", "counted_at_ns", "scope_set", "started_at_ns", "duration_s", "ttft_s"),
     *("tenant", "team", "user", "key_id", "tags", "operation", "stream", "requested_model", "served_model"),
     *("deployment", "provider", "outcome", "http_status", "input_tokens", "output_tokens", "cache_read_tokens"),
-    *("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "usage_basis", "list_nano_usd"),
-    *("effective_nano_usd", "baseline_nano_usd", "price_source", "price_date", "upstream_request_id", "decision"),
+    *("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens"),
+    *("cache_read_audio_tokens", "output_audio_tokens", "usage_basis", "list_nano_usd", "effective_nano_usd"),
+    *("baseline_nano_usd", "price_source", "price_date", "upstream_request_id", "decision"),
 )
-"""The columns of ``entries``, in the order of the table."""
+"""The columns of ``entries``, in the order in which they are written and read."""
 
 SUMS: Final = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
-    *("cache_write_1h_tokens", "reasoning_tokens", "list_nano_usd", "effective_nano_usd", "baseline_nano_usd"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
+    *("output_audio_tokens", "list_nano_usd", "effective_nano_usd", "baseline_nano_usd"),
 )
 """The columns of ``rollups`` that add up. A request is counted with its first attempt."""
 
+_ROLLUP_COLUMNS: Final = (
+    *("slot_s", "tenant", "team", "user", "key_id", "served_model", "deployment", "outcome", "tags"),
+    *SUMS,
+)
 _CACHED_SCOPE_SETS: Final = 10_000
 _ROWS_TOGETHER: Final = 64
 """Rows of one statement: 35 columns each, well below SQLite's limit of 32,766 values."""
 
 _ADD_ROLLUP: Final = (
-    f"INSERT INTO rollups VALUES ({', '.join('?' * (9 + len(SUMS)))}) ON CONFLICT DO UPDATE SET "  # noqa: S608
-    + ", ".join(f"{column} = {column} + excluded.{column}" for column in SUMS)
+    f"INSERT INTO rollups ({', '.join(_ROLLUP_COLUMNS)}) VALUES ({', '.join('?' * len(_ROLLUP_COLUMNS))})"  # noqa: S608
+    " ON CONFLICT DO UPDATE SET " + ", ".join(f"{column} = {column} + excluded.{column}" for column in SUMS)
 )
 _ADD_SPENDING: Final = """
 INSERT INTO spending VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET nano_usd = nano_usd + excluded.nano_usd

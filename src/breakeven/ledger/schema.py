@@ -134,5 +134,11 @@ CREATE TABLE spending (
 ) WITHOUT ROWID;
 """
 
-STEPS: Final = (_KEYS_AND_BUDGETS, _ENTRIES)
+_AUDIO: Final = "\n".join(
+    f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0;"
+    for table in ("entries", "rollups")
+    for column in ("input_audio_tokens", "cache_read_audio_tokens", "output_audio_tokens")
+)
+
+STEPS: Final = (_KEYS_AND_BUDGETS, _ENTRIES, _AUDIO)
 """Step N makes version N of version N - 1; a published step is never changed."""

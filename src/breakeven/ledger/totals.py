@@ -62,6 +62,9 @@ class Total:
     cache_write_5m_tokens: int
     cache_write_1h_tokens: int
     reasoning_tokens: int
+    input_audio_tokens: int
+    cache_read_audio_tokens: int
+    output_audio_tokens: int
     list_nano_usd: int
     nano_usd: int
     baseline_nano_usd: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +22,8 @@ from breakeven.render.price_lists import rendered
 
 _COUNTS = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
-    *("cache_write_1h_tokens", "reasoning_tokens"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
+    "output_audio_tokens",
 )
 _AMOUNTS = ("nano_usd", "list_nano_usd", "baseline_nano_usd")
 
@@ -85,9 +85,10 @@ def _totals_document(rows: Sequence[Total], query: TotalsQuery) -> Document:
     )
     table = Table(caption="Totals", columns=(*columns, right("usd")), rows=tuple(map(_total_row, rows)))
     spent = usd_text(units.usd(sum(row.nano_usd for row in rows)), 4)
+    requests = sum(row.requests for row in rows)
     return Document(
         title=f"Totals by {', '.join(query.by)}" if query.by else "Total",
-        headline=(f"{spent} for {sum(row.requests for row in rows):,} requests{_stretch(query)}.",),
+        headline=(f"{spent} for {requests:,} request{'' if requests == 1 else 's'}{_stretch(query)}.",),
         sections=(Section(title="Totals", table=table),) if rows else (),
     )
 
@@ -123,7 +124,7 @@ def render_entries(entries: Sequence[LedgerEntry], output_format: str, style: te
 
 def entry_body(entry: LedgerEntry) -> dict[str, Any]:
     """One attempt as it is in the ledger; ``nano_usd`` is the effective cost."""
-    body = struct_fields(entry) | {"usage": asdict(entry.usage)}
+    body = struct_fields(entry) | {"usage": struct_fields(entry.usage)}
     nano_usd = body.pop("effective_nano_usd")
     return body | {
         "started_at": moment_text(entry.started_at_ns),
@@ -151,7 +152,7 @@ def _entries_document(entries: Sequence[LedgerEntry]) -> Document:
 
 def _entry_section(entry: LedgerEntry) -> Section:
     rows = [(name, str(value)) for name, value in entry_body(entry).items() if name not in {"usage", "tags"}]
-    rows += [(name, f"{count:,}") for name, count in asdict(entry.usage).items()]
+    rows += [(name, f"{count:,}") for name, count in struct_fields(entry.usage).items()]
     table = Table(
         caption="One attempt",
         columns=(left("field"), left("value", wraps=True)),

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from breakeven.catalog.price_card import PriceCard, PriceRates
+from breakeven.catalog.price_card import RATE_FIELDS, PriceCard, PriceRates
 from breakeven.errors import InputError
 from breakeven.render import csv, json, text
 from breakeven.render.csv import text_cell
@@ -89,21 +89,13 @@ def usd_cell(usd: Decimal | None) -> str:
     return "-" if usd is None else price_text(usd)
 
 
-_RATE_FIELDS = (
-    "input_usd_per_mtok",
-    "cache_read_usd_per_mtok",
-    "cache_write_5m_usd_per_mtok",
-    "cache_write_1h_usd_per_mtok",
-    "output_usd_per_mtok",
-    "reasoning_usd_per_mtok",
-)
 _CARD_HEADER = (
     "provider",
     "model",
     "processing",
     "hours_utc",
     "above_input_tokens",
-    *_RATE_FIELDS,
+    *RATE_FIELDS,
     "usd_per_request",
     "context_window_tokens",
     "refusal",
@@ -113,7 +105,7 @@ _CARD_HEADER = (
 
 
 def _card_csv(card: PriceCard, rates: PriceRates) -> tuple[str, ...]:
-    prices = [getattr(rates, field) for field in _RATE_FIELDS]
+    prices = [getattr(rates, field) for field in RATE_FIELDS]
     return (
         text_cell(card.provider),
         text_cell(card.model),
@@ -145,7 +137,7 @@ def card_body(card: PriceCard) -> dict[str, Any]:
         "valid_to": card.valid_to.isoformat() if card.valid_to else None,
         "tiers": [
             {"above_input_tokens": rates.above_input_tokens}
-            | {field: text_or_none(getattr(rates, field)) for field in _RATE_FIELDS}
+            | {field: text_or_none(getattr(rates, field)) for field in RATE_FIELDS}
             for rates in card.tiers
         ],
         "usd_per_request": text_or_none(card.usd_per_request),

@@ -81,7 +81,7 @@ def _lines_table(priced: PricedUsage) -> Table:
 
 def _line_label(line: PriceLine) -> str:
     name = line.kind.replace("_", " ")
-    return name if line.priced_as == line.kind else f"{name} (charged as {line.priced_as})"
+    return name if line.priced_as == line.kind else f"{name} (charged as {line.priced_as.replace('_', ' ')})"
 
 
 def price_body(priced: PricedUsage, at: date | datetime) -> dict[str, Any]:
