@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import subprocess
 import sys
 import time
@@ -62,7 +63,8 @@ def measure_cpu(server: Running, figures: Figures, seconds: int) -> None:
         stream = closed_loop(target, pid, seconds=seconds, stream=True)
         lone = closed_loop(target, pid, seconds=1, stream=True, connections=1)
         figures.stream_us = min(figures.stream_us, stream.cpu_us)
-        figures.lone_stream_ms = min(figures.lone_stream_ms, lone.p50_ms)
+        if lone.requests:
+            figures.lone_stream_ms = min(figures.lone_stream_ms, lone.p50_ms)
         runs += [stream, lone]
     figures.rss_mb = figures.rss_mb or tree_rss_bytes(pid) / 1e6
     large = closed_loop(target, pid, seconds=seconds, body_bytes=LARGE_BYTES, connections=LARGE_CONNECTIONS)
@@ -206,6 +208,7 @@ def main() -> None:
         return
     named = [server for server in SERVERS if any(name in server.name.lower() for name in chosen.only)]
     servers = named or SERVERS
+    busy = os.getloadavg()[0]
     with ExitStack() as stack:
         upstream = stack.enter_context(in_process(before=pinned(LOAD_CORE)))
         up, left_out = started(stack, upstream, servers, chosen.install)
@@ -214,6 +217,7 @@ def main() -> None:
         table("Gateways beside each other", comparison(found, direct))
         silent = [f"{each.server.name}: its streams fail as installed" for each in up if not each.streams]
         print(*(f"Left out: {line}\n" for line in (*left_out, *silent)), sep="")
+        print(f"Processes that wanted a core before it began: {busy:.1f}.\n")
         ours = next((each for each in up if each.server is OURS), None)
         if ours is None:
             sys.exit("our own gateway was not measured")

@@ -5,6 +5,7 @@ CPU per request says how many cores a load needs. On a machine shared with other
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p99_ms: float
     cpu_us: float = 0.0
+    """Infinite where nothing was answered."""
 
     @property
     def per_s(self) -> float:
@@ -101,4 +103,4 @@ def closed_loop(
         printed = subprocess.run(call, env={**os.environ, **given}, stdout=subprocess.PIPE, check=True).stdout
         spent_s = tree_cpu_s(pid) - before_s
     run = msgspec.json.decode(printed.rpartition(b"RESULT ")[2], type=Run)
-    return msgspec.structs.replace(run, cpu_us=spent_s / max(run.requests, 1) * 1e6)
+    return msgspec.structs.replace(run, cpu_us=spent_s / run.requests * 1e6 if run.requests else math.inf)

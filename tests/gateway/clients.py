@@ -22,11 +22,15 @@ GPT, CLAUDE, EMBEDDING, LEGACY = "gpt-4o-mini", "claude-haiku-4-5", "text-embedd
 GPT_NANO_USD = (100 - 40) * 150 + 40 * 75 + 20 * 600
 """What the provider's usual answer costs: $0.15, cached $0.075, output $0.60 a million tokens."""
 
+PROVIDER_SECRET = "sk-provider-9f8e7d6c5b4a"
+"""The gateway's own credential, which clients must never see."""
+
 CONFIG = """
 [[upstreams]]
 name = "openai"
 url = "{openai}"
 provider = "openai"
+api_key_file = "provider.key"
 models = ["gpt-4o-mini", "gpt-3.5-turbo-instruct", "text-embedding-3-small"]
 
 [[upstreams]]
@@ -34,6 +38,7 @@ name = "anthropic"
 url = "{anthropic}"
 wire = "anthropic"
 provider = "anthropic"
+api_key_file = "provider.key"
 models = ["claude-haiku-4-5"]
 """
 
@@ -102,6 +107,7 @@ def gateway_between(folder: Path, config: str = CONFIG, arguments: tuple[str, ..
         theirs = stack.enter_context(provider(provider_answers.anthropic))
         text = config.replace("{openai}", ours.url).replace("{anthropic}", theirs.url)
         live = stack.enter_context(Live(folder=folder, config=text, arguments=arguments))
+        (folder / "provider.key").write_text(PROVIDER_SECRET + "\n", "utf-8")
         live.new_key()
         live.start()
         yield Between(live=live, openai_provider=ours, anthropic_provider=theirs)

@@ -11,9 +11,11 @@ import json
 import socket
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from queue import Queue
+from threading import Thread
 from typing import Any, NamedTuple
 
 MODEL = "mock-model"
@@ -137,6 +139,27 @@ async def mock_upstream() -> AsyncIterator[MockUpstream]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def mock_upstream_aside() -> Iterator[MockUpstream]:
+    """The same in a thread of its own, for a gateway that serves several tests."""
+    ready: Queue[tuple[MockUpstream, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        async with mock_upstream() as mock:
+            ready.put((mock, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    thread = Thread(target=asyncio.run, args=(serve(),), daemon=True)
+    thread.start()
+    mock, loop, stop = ready.get(timeout=10)
+    try:
+        yield mock
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
 
 
 def ordered(body: dict[str, Any]) -> Order:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,12 +33,16 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One answer: a body, or the pieces of a stream. ``hangs``: nothing comes until the provider is closed."""
+    """One answer: a body, or the pieces of a stream, ``gap_s`` apart.
+
+    ``hangs``: nothing comes until the provider is closed.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     pieces: tuple[bytes, ...] = ()
+    gap_s: float = 0.0
     hangs: bool = False
 
 
@@ -96,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in said.pieces:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             self.wfile.flush()
+            time.sleep(said.gap_s)
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name that is overridden

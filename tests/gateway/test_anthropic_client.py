@@ -11,7 +11,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from gateway.clients import CLAUDE, GPT, Between, gateway_between, refusal_of
+from gateway.clients import CLAUDE, GPT, PROVIDER_SECRET, Between, gateway_between, refusal_of
 from gateway.provider import Said
 from gateway.provider_answers import ARGUMENTS, CACHED_TOKENS, OUTPUT_TOKENS, TEXT, TOOL, WORDS, named
 
@@ -142,6 +142,14 @@ def test_the_version_and_betas_of_the_client_reach_the_provider(between: Between
     assert heard["anthropic-version"] == between.sent[-1].headers["anthropic-version"]
     assert heard["anthropic-beta"] == "context-1m-2025-08-07"
     assert between.live.key not in str(heard)
+    assert heard["x-api-key"] == PROVIDER_SECRET
+    assert "authorization" not in heard
+
+
+def test_models(between: Between, client: anthropic.Anthropic) -> None:
+    assert CLAUDE in {model.id for model in client.models.list()}
+    assert client.models.retrieve(CLAUDE).id == CLAUDE
+    refusal_of(anthropic.NotFoundError, lambda: client.models.retrieve("claude-99"))
 
 
 def test_the_async_client(between: Between) -> None:

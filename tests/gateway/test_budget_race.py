@@ -23,10 +23,11 @@ from gateway.mock_upstream import Order, mock_upstream
 PARALLEL = 500
 
 
-@pytest.fixture
-def echo(tmp_path: Path) -> Iterator[Live]:
-    with Live(folder=tmp_path, config="", arguments=("--upstream", "echo")) as live:
-        yield live
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("echo")
+    with Live(folder=folder, config="", arguments=("--upstream", "echo")) as live:
+        yield live.start()
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -35,28 +36,30 @@ def test_a_burst_spends_exactly_what_fits_under_three_budgets(echo: Live, tighte
     """The echo knows its usage before, so that the hold is the cost and nothing is left over but less than one."""
     body = {"model": "echo", "messages": [{"role": "user", "content": "say this again"}], "max_tokens": 8}
     body |= {"stream": True} if stream else {}
+    tenant = f"{tightest}-{stream}"
+    fits = 137
 
     async def scenario() -> None:
-        alone = await echo.ask("POST", "/v1/chat/completions", body, key=echo.key)
+        alone = await echo.ask("POST", "/v1/chat/completions", body, key=echo.new_key("carol", tenant=tenant))
         assert alone.headers["content-type"].startswith("text/event-stream" if stream else "application/json")
         cost = alone.cost_nano_usd
         assert cost
-        fits = 137
+        key = echo.new_key("alice", tenant=tenant)
         scopes = {"user": "user:alice", "team": "team:red", "key": f"key:{echo.key_id}"}
         for place, (kind, scope) in enumerate(scopes.items()):
+            spent = cost if kind == "team" else 0
             room = fits if kind == tightest else fits + 40 * (place + 1)
-            echo.budget(scope, (1 + room) * cost + cost - 1)
-        echo.budget("tenant:acme", 10**12)
-        told = await asyncio.gather(
-            *(echo.ask("POST", "/v1/chat/completions", body, key=echo.key) for _ in range(PARALLEL))
-        )
+            echo.budget(scope, spent + room * cost + cost - 1, tenant=tenant)
+        echo.budget(f"tenant:{tenant}", 10**12, tenant=tenant)
+        await echo.admin("/admin/budgets")  # the gateway knows them all
+        told = await asyncio.gather(*(echo.ask("POST", "/v1/chat/completions", body, key=key) for _ in range(PARALLEL)))
         assert Counter(each.status for each in told) == {200: fits, 429: PARALLEL - fits}
         assert all(each.whole for each in told if each.status == 200)
         assert {each.cost_nano_usd for each in told} == {cost, 0}
-        assert await assert_one_number(echo, (1 + fits) * cost) == (1 + fits) * cost
+        await assert_one_number(echo)
+        assert await echo.spent(f"tenant:{tenant}", tenant) == (1 + fits) * cost
+        assert await echo.spent(scopes[tightest], tenant) == fits * cost + (cost if tightest == "team" else 0)
 
-    echo.new_key()
-    echo.start()
     asyncio.run(scenario())
 
 

@@ -133,6 +133,28 @@ def test_an_older_backup_put_back_is_what_is_enforced(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_ledger_replaced_while_serving_is_not_written_to_until_the_next_start(tmp_path: Path) -> None:
+    """What is enforced was read from the file before: rows wait in the journal rather than go where nothing agrees."""
+
+    async def scenario() -> None:
+        async with started(tmp_path, "journal") as live:
+            await live.chat(Order())
+            spent = await assert_one_number(live)
+            backup = tmp_path / "backup.db"
+            live.cli("ledger", "backup", str(backup))
+            backup.replace(live.ledger)
+            told = [await live.chat(Order(), stream=stream) for stream in (False, True)]
+            async with asyncio.timeout(5):
+                while await readiness(live) != (200, ["ledger_degraded"]):
+                    await asyncio.sleep(0.05)
+            assert live.stop() == 0
+            live.start()
+            assert await assert_one_number(live) == spent + sum(each.cost_nano_usd or 0 for each in told)
+            assert {row["request_id"] for row in live.rows()} > {each.request_id for each in told}
+
+    asyncio.run(scenario())
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MB."""

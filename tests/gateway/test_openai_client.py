@@ -14,7 +14,17 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from gateway.clients import CLAUDE, EMBEDDING, GPT, GPT_NANO_USD, LEGACY, Between, gateway_between, refusal_of
+from gateway.clients import (
+    CLAUDE,
+    EMBEDDING,
+    GPT,
+    GPT_NANO_USD,
+    LEGACY,
+    PROVIDER_SECRET,
+    Between,
+    gateway_between,
+    refusal_of,
+)
 from gateway.provider import Said
 from gateway.provider_answers import ARGUMENTS, INPUT_TOKENS, OUTPUT_TOKENS, TEXT, TOOL, VECTOR, WORDS
 
@@ -234,6 +244,10 @@ def test_models_are_those_that_the_key_may_call(between: Between, client: openai
     assert {GPT, EMBEDDING, LEGACY, CLAUDE} == names
     limited = between.another_key("models", "--models", GPT)
     assert [model.id for model in between.openai(limited).models.list()] == [GPT]
+    assert client.models.retrieve(GPT).id == GPT
+    error = refusal_of(openai.NotFoundError, lambda: between.openai(limited).models.retrieve(LEGACY))
+    assert error.code == "model_not_found"
+    refusal_of(openai.AuthenticationError, lambda: between.openai("be-nonsense").models.retrieve(GPT))
 
 
 def test_the_async_client(between: Between) -> None:
@@ -279,6 +293,7 @@ def test_a_provider_never_sees_a_key_of_ours(between: Between, client: openai.Op
     client.chat.completions.create(model=GPT, messages=HI)
     heard = between.openai_provider.heard[-1]
     assert between.live.key not in str(heard.headers)
+    assert heard.headers["authorization"] == f"Bearer {PROVIDER_SECRET}"
     assert heard.headers["accept-encoding"] == "identity"
     assert "x-stainless-os" not in heard.headers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
@@ -18,7 +19,7 @@ import pytest
 
 from gateway import provider_answers
 from gateway.clients import refusal_of
-from gateway.live import ADMIN, Live
+from gateway.live import ADMIN, Live, assert_one_number
 from gateway.provider import Asked, Provider, Said, provider
 
 NAMES = ("a", "b", "c")
@@ -36,6 +37,7 @@ ROUTES = {
     "alike": {"targets": ["a", "b", "c"]},
     "spread": {"targets": ["a", "b", "c"]},
     "limited": {"targets": ["a", "b", "c"]},
+    "roomy": {"targets": ["a", "b", "c"]},
     "told-to-wait": {"targets": ["a", "b"]},
     "dear": {"targets": ["a"], "degrade_to": "cheap"},
     "cheap": {"targets": ["cheap"]},
@@ -279,6 +281,32 @@ def test_a_deployment_that_has_nothing_left_is_spared_until_its_reset(fleet: Fle
     assert place(fleet.ask("limited", system=system)) == home
 
 
+def test_load_goes_where_there_is_room_and_nobody_is_told_to_wait(fleet: Fleet) -> None:
+    """Two deployments allow five requests a minute, the third any number: none of them has to refuse one."""
+    refused = []
+
+    def allowing(most: int) -> Callable[[Asked], Said]:
+        left = iter(range(most - 1, -1, -1))
+
+        def answering(asked: Asked) -> Said:
+            if (remaining := next(left, None)) is None:
+                refused.append(asked)
+                return failing(429, retry_after="60")
+            return with_headers(
+                x_ratelimit_limit_requests=str(most),
+                x_ratelimit_remaining_requests=str(remaining),
+                x_ratelimit_reset_requests="60s",
+            )(asked)
+
+        return answering
+
+    for name, most in (("a", 5), ("b", 5), ("c", 1_000)):
+        fleet.providers[name].answering = allowing(most)
+    places = Counter(place(fleet.ask("roomy", f"Question {number}?")) for number in range(60))
+    assert refused == []
+    assert places == {"a": 5, "b": 5, "c": 50}
+
+
 def test_a_deployment_that_asked_to_be_left_alone_is_left_alone(fleet: Fleet) -> None:
     system = "You are patient. " * 100
     home = place(fleet.ask("told-to-wait", system=system))
@@ -351,3 +379,33 @@ def test_a_new_configuration_moves_a_route_and_a_wrong_one_changes_nothing(fleet
     finally:
         file.write_text(former)
         fleet.admin("POST", "/admin/reload")
+
+
+def test_a_stream_under_way_is_not_cut_by_a_new_configuration(fleet: Fleet) -> None:
+    """Not even where its upstream is changed, whose connections are other ones from then on."""
+    file = fleet.live.folder / "breakeven.toml"
+    former = file.read_text()
+    chunks = provider_answers.chat_chunks({"model": "moving", "stream_options": {"include_usage": True}})
+    pieces = provider_answers.events(chunks, done=True).pieces
+    fleet.providers["a"].next.append(Said(pieces=pieces, gap_s=0.1))
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(fleet.ask, "moving", stream=True)
+        try:
+            time.sleep(0.25)
+            file.write_text(former.replace("first_byte_timeout_s = 0.5", "first_byte_timeout_s = 0.6"))
+            assert fleet.admin("POST", "/admin/reload").status_code == 200
+            assert place(fleet.ask("moving")) == "a"
+            answer = slow.result(10)
+        finally:
+            file.write_text(former)
+            fleet.admin("POST", "/admin/reload")
+    assert "data: [DONE]" in answer.text
+    assert fleet.attempts(answer) == [("a", "ok", COST_NANO_USD)]
+    assert f": breakeven cost_nano_usd={COST_NANO_USD}" in answer.text
+
+
+def test_after_all_of_it_every_number_is_the_same(fleet: Fleet) -> None:
+    """Whatever was tried again, refused, degraded or estimated: nothing is held, and the ledger is what was counted."""
+    fleet.live.budget("tenant:acme", 10**12)
+    assert fleet.ask("alone").status_code == 200
+    assert asyncio.run(assert_one_number(fleet.live)) > 0

@@ -1,4 +1,4 @@
-"""No body, header or path, however wrong, gets a 5xx out of a gateway or leaves a traceback, a key or a prompt behind."""
+"""No body, header or path, however wrong, gets a 5xx, or leaves a traceback, a key or a prompt behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway import provider_answers
-from gateway.clients import CLAUDE, CONFIG, EMBEDDING, GPT, LEGACY, Between, gateway_between
+from gateway.clients import CLAUDE, CONFIG, EMBEDDING, GPT, LEGACY, PROVIDER_SECRET, Between, gateway_between
 from gateway.provider import Asked, Said
 
 CANARY = "canary-7f3a-prompt"
@@ -181,7 +181,7 @@ def nothing_left_behind(between: Between) -> Iterator[None]:
     assert metrics["breakeven_holds"] == 0
     log = between.live.log
     assert "Traceback" not in log, log[log.index("Traceback") :][:4_000]
-    for secret in (CANARY, between.live.key, SECRET):
+    for secret in (CANARY, between.live.key, SECRET, PROVIDER_SECRET):
         assert secret not in log
 
 
@@ -190,7 +190,7 @@ def check(between: Between, status: int, body: bytes) -> None:
     assert status < 500, body[:500]
     if status >= 400:
         assert json.loads(body)["error"]["message"]
-        for secret in (CANARY, between.live.key, SECRET):
+        for secret in (CANARY, between.live.key, SECRET, PROVIDER_SECRET):
             assert secret.encode() not in body
 
 
@@ -225,6 +225,40 @@ def test_a_body_of_the_wrong_shape(between: Between, http: httpx2.Client, asked:
     path, body = asked
     answer = http.post(path, content=body, headers={"content-type": "application/json"})
     check(between, answer.status_code, answer.content)
+
+
+TWICE = st.dictionaries(
+    st.sampled_from(["model", "messages", "max_tokens", "n", "stream", "x_new", "x", "stop"]),
+    st.lists(st.sampled_from(["1", "2", "[1]", '"a"', "null", "{}", '"\\u0061"', "1.50"]), min_size=1, max_size=3),
+)
+
+
+@given(TWICE, st.booleans(), st.booleans(), st.randoms())
+@settings(max_examples=200)
+def test_the_provider_reads_what_we_read(
+    between: Between, http: httpx2.Client, extra: dict[str, list[str]], spaced: bool, escaped: bool, order: Any
+) -> None:
+    """Of a name that is there twice only the last value is sent on, so that nobody is billed for what was not held."""
+    pairs = [(name, value) for name, values in extra.items() for value in values]
+    order.shuffle(pairs)
+    pairs += [
+        ("model", f'"{GPT}"'),
+        ("messages", json.dumps([USER])),
+        ("stream", "false"),
+        ("max_tokens", "7"),
+        ("n", "1"),
+    ]
+    gap = " \n" if spaced else ""
+    names = {name: name.replace("e", "\\u0065") if escaped else name for name, _ in pairs}
+    body = "{" + ",".join(f'{gap}"{names[name]}":{gap}{value}' for name, value in pairs) + gap + "}"
+    heard = len(between.openai_provider.heard)
+    answer = http.post("/v1/chat/completions", content=body.encode())
+    assert answer.status_code == 200, answer.text
+    [asked] = between.openai_provider.heard[heard:]
+    came = json.loads(asked.body, object_pairs_hook=list)
+    assert len(came) == len({name for name, _ in came}), asked.body
+    assert json.loads(asked.body) == json.loads(body)
+    assert b"1.50" in asked.body or not any(value == "1.50" for value in dict(pairs).values()), "numbers as written"
 
 
 @given(
@@ -323,7 +357,8 @@ def spoken(
         heard = b""
         while part := connected.recv(65_536):
             heard += part
-    assert (found := re.match(rb"HTTP/1\.1 (\d{3})", heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))), heard
+    found = re.match(rb"HTTP/1\.1 (\d{3})", heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))
+    assert found, heard
     return int(found[1]), heard
 
 
@@ -342,7 +377,7 @@ def test_any_header_and_path(
     status, heard = spoken(between, method, target, mine + taken, body)
     assert status < 500, heard
     if status >= 400:
-        for secret in (CANARY, between.live.key, SECRET):
+        for secret in (CANARY, between.live.key, SECRET, PROVIDER_SECRET):
             assert secret.encode() not in heard
 
 

@@ -17,6 +17,7 @@ import pytest
 from breakeven import errors
 from breakeven.catalog.negotiated import read_price_config
 from breakeven.cli import main as front_door
+from breakeven.gateway.config import read_config
 from breakeven.serving.fleet_file import fleet_of
 from breakeven.workload.settings import SETTINGS
 from breakeven.workload.toml_file import read_tables
@@ -130,6 +131,9 @@ def test_every_file_that_the_docs_show_can_be_read(page: Path, tmp_path: Path) -
             assert read_tables(path)["workload"]
         elif "[fleet]" in block:
             assert fleet_of(tomllib.loads(block, parse_float=Decimal), where="page").model
+        elif "[[upstreams]]" in block:
+            config = read_config(tomllib.loads(block))
+            assert len(config.upstreams) + len(config.models) == block.count("[[")
         else:
             own = read_price_config(tomllib.loads(block))
             assert len(own.prices) + len(own.provisioned) == block.count("[[")

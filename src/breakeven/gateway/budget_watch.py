@@ -46,7 +46,7 @@ def level(state: BudgetState) -> int:
     limit, spent = state.budget.limit_nano_usd, state.spent_nano_usd
     if limit <= 0:
         return 0
-    return 2 if spent >= limit else int(spent >= state.budget.alert_frac * limit)
+    return 2 if spent >= limit else int(spent / limit >= state.budget.alert_frac)
 
 
 def sentence(state: BudgetState) -> str:

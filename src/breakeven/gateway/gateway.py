@@ -21,7 +21,7 @@ from breakeven.gateway.housekeeping import Housekeeping
 from breakeven.gateway.http_server import HttpServer
 from breakeven.gateway.limits import Limits
 from breakeven.gateway.metrics import Metrics
-from breakeven.gateway.model_calls import ModelCalls
+from breakeven.gateway.model_calls import MODEL_PATH, ModelCalls
 from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.traces import traces_to
@@ -112,7 +112,10 @@ class Gateway:
         Raises:
             BreakevenError: it is wrong; nothing has changed.
         """
-        self.pipeline.shared.routes = self._routes(self._reload())
+        configured = self._reload()
+        self.pipeline.shared.routes = self._routes(configured)
+        if configured.config.gateway != self._settings:
+            LOG.warning("what has changed in [gateway] takes effect when the gateway is started again")
 
     def reload_or_log(self) -> None:
         """As `reload`; what is wrong goes to the log."""
@@ -146,6 +149,7 @@ class Gateway:
         for operation, path in PATHS.items():
             router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
         router.add("GET", "/v1/models", calls.models)
+        router.add("GET", f"{MODEL_PATH}*", calls.model)
         Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)
         Metrics(self.pipeline, self._ledger, upstreams, access, public=self._settings.metrics_public).add_to(router)
         AdminApi(self._ledger, access, upstreams, self.reload).add_to(router)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil
 from time import time, time_ns
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -33,6 +34,7 @@ _FORWARDED: Final = (
     b"user-agent",
 )
 _MOST_TAGS: Final = 32
+MODEL_PATH: Final = "/v1/models/"
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -74,14 +76,30 @@ class ModelCalls:
 
     async def models(self, request: Request, reply: Reply) -> None:
         """``GET /v1/models``: what a key may call."""
-        endpoint = ENDPOINTS["chat"]
+        await self._answer_models(request, reply, lambda names: {"object": "list", "data": list(map(_model, names))})
+
+    async def model(self, request: Request, reply: Reply) -> None:
+        """``GET /v1/models/NAME``: one of them."""
+        name = unquote(request.path.removeprefix(MODEL_PATH))
+
+        def one(names: list[str]) -> dict[str, object]:
+            if name not in names:
+                raise Refusal(404, "model_not_found", f"no model {name!r} is served here to this key")
+            return _model(name)
+
+        await self._answer_models(request, reply, one)
+
+    async def _answer_models(
+        self, request: Request, reply: Reply, told: Callable[[list[str]], dict[str, object]]
+    ) -> None:
         try:
             key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
+            body = told(self._visible(key))
         except Refusal as refusal:
             self._pipeline.refused(refusal)
-            _refuse(endpoint, self._ids.next(time_ns()), refusal, reply)
+            _refuse(ENDPOINTS["chat"], self._ids.next(time_ns()), refusal, reply)
             return
-        reply.whole(200, [_JSON], msgspec.json.encode(_model_list(self._visible(key))))
+        reply.whole(200, [_JSON], msgspec.json.encode(body))
 
     def _visible(self, key: VirtualKey) -> list[str]:
         known = self._pipeline.shared.routes.models
@@ -113,10 +131,8 @@ def _forwarded(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name: headers[name] for name in _FORWARDED if name in headers}
 
 
-def _model_list(names: list[str]) -> dict[str, object]:
-    created = int(time())
-    data = [{"id": name, "object": "model", "created": created, "owned_by": "breakeven"} for name in names]
-    return {"object": "list", "data": data}
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": int(time()), "owned_by": "breakeven"}
 
 
 def _refuse(endpoint: Endpoint, request_id: str, refusal: Refusal, reply: Reply) -> None:

@@ -49,7 +49,11 @@ class UpstreamSet:
 
     def _kept(self, config: UpstreamConfig) -> Upstream | None:
         known, upstream = self._made.get(config.name, (None, None))
-        return upstream if known == config else None
+        if known != config:
+            return None
+        # Nor is it kept where its file holds another secret by now.
+        same = not isinstance(upstream, HttpUpstream) or upstream.credential == _credential(config)
+        return upstream if same else None
 
 
 def make_upstream(config: UpstreamConfig) -> Upstream:

@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
+from breakeven.errors import Unavailable
 from breakeven.ledger.journal import Journal, Segment
 from breakeven.ledger.recording import Recorder, Settled
 from breakeven.stores import sqlite
@@ -41,7 +42,7 @@ class GroupCommit:
         self._stop = False
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
-        self._file: tuple[int, int] | None = None
+        self._file = _identity(path)
         self.committed = committed
         self.newest = committed
         self._oldest_s: float | None = None
@@ -127,11 +128,23 @@ class GroupCommit:
             self._wake.set()
 
     def _writer(self) -> Recorder:
-        if self._recorder is None or _identity(self._path) != self._file:
+        """The way into the file that budgets were read from.
+
+        Raises:
+            Unavailable: another file has its name now. What is enforced is not what that one says.
+            InputError: there is no file.
+        """
+        file = _identity(self._path)
+        if file is not None and file != self._file:
+            raise Unavailable(
+                f"{self._path} was replaced while it was served from",
+                cause="budgets are held by what the file before it says",
+                hint="start the gateway again: rows that wait are carried into the new file",
+            )
+        if self._recorder is None or file is None:
             self._disconnect()
             self._connection = sqlite.connect(self._path, busy_timeout_s=COMMIT_TIMEOUT_S)
             self._recorder = Recorder(self._connection)
-            self._file = _identity(self._path)
         return self._recorder
 
     def _disconnect(self) -> None:

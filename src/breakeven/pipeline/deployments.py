@@ -104,6 +104,7 @@ class Deployments:
         if state is None:
             state = Deployment(f"{target.name}/{target.model}", Breaker(self._breakers), target.weight)
             self._states[key] = state
+        state.weight = target.weight  # which is the route's, and the present configuration's
         return state
 
 

@@ -24,7 +24,7 @@ _UNIT: Final = 2.0**-52
 class Deployment:
     """What balancing needs to know of one deployment, kept current by whoever sends to it.
 
-    ``weight`` is its share where nothing else is known; 0 takes it only when the others cannot.
+    ``weight`` is its share where nothing else is known; 0 takes it only when the others cannot. It may be changed.
     """
 
     __slots__ = ("_headroom", "_observed_s", "_sent_requests", "_sent_tokens", "breaker", "in_flight", "name", "weight")

@@ -85,9 +85,10 @@ def _totals_document(rows: Sequence[Total], query: TotalsQuery) -> Document:
     )
     table = Table(caption="Totals", columns=(*columns, right("usd")), rows=tuple(map(_total_row, rows)))
     spent = usd_text(units.usd(sum(row.nano_usd for row in rows)), 4)
+    requests = sum(row.requests for row in rows)
     return Document(
         title=f"Totals by {', '.join(query.by)}" if query.by else "Total",
-        headline=(f"{spent} for {sum(row.requests for row in rows):,} requests{_stretch(query)}.",),
+        headline=(f"{spent} for {requests:,} request{'' if requests == 1 else 's'}{_stretch(query)}.",),
         sections=(Section(title="Totals", table=table),) if rows else (),
     )
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from breakeven.catalog.usage import Usage
+from breakeven.upstreams.question_fields import MALFORMED
 
 STOP_REASONS: Final = {
     "stop": "end_turn",
@@ -124,6 +125,6 @@ def _input(arguments: str) -> Raw:
     """Arguments as an object; what a model wrote that is none is kept as ``arguments``, for its caller to judge."""
     try:
         read: dict[str, Any] = msgspec.json.decode(arguments, type=dict[str, Raw])
-    except msgspec.DecodeError:
+    except MALFORMED:
         read = {"arguments": arguments}
     return Raw(msgspec.json.encode(read))

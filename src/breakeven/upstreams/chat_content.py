@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from breakeven.errors import InputError
 from breakeven.upstreams.chat_questions import ChatMessage, Part, ToolCall
+from breakeven.upstreams.question_fields import MALFORMED
 
 Block = dict[str, Any]
 
@@ -109,7 +110,7 @@ def _arguments(text: str) -> Raw:
     """Arguments as JSON; a function without any is called with an empty object."""
     try:
         read = msgspec.json.decode(text or "{}", type=dict[str, Raw])
-    except msgspec.DecodeError:
+    except MALFORMED:
         raise InputError("messages: the arguments of a tool call must be a JSON object") from None
     return Raw(msgspec.json.encode(read))
 

@@ -14,6 +14,7 @@ from breakeven.errors import InputError
 from breakeven.policy.decision import Operation
 from breakeven.upstreams import echo_embeddings, echo_messages, echo_openai, echo_responses
 from breakeven.upstreams.echo_prompt import EchoPrompt, echo_usage, read_prompt
+from breakeven.upstreams.question_fields import MALFORMED
 from breakeven.upstreams.upstream import Receiver
 from breakeven.upstreams.wire import WireName
 
@@ -125,7 +126,7 @@ def _answer(path: str, body: bytes) -> tuple[int, Mapping[bytes, bytes], Iterato
 def _fields(body: bytes) -> Mapping[str, Raw]:
     try:
         return _BODY.decode(body)
-    except msgspec.DecodeError:
+    except MALFORMED:
         raise InputError("the request is no JSON object") from None
 
 

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError
 from breakeven.policy.decision import Operation
+from breakeven.upstreams.question_fields import MALFORMED
 from breakeven.upstreams.wire import Fields, Question
 
 MESSAGE_TOKENS: Final = 4
@@ -145,7 +146,7 @@ def read_prompt(operation: Operation, fields: Fields, output_limit: int | None =
     try:
         asked = _Settings(**{name: kind.decode(fields[name]) for name, kind in _FIELDS.items() if name in fields})
         texts, input_tokens = _said(operation, asked)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise InputError(f"the echo model cannot read the request: {error}") from None
     limits = (asked.max_tokens, asked.max_completion_tokens, asked.max_output_tokens)
     stated = [limit for limit in limits if limit is not None]

@@ -177,7 +177,7 @@ def _has_all_data(event: bytes) -> bool:
         return event.lstrip().startswith(b":")
     try:
         msgspec.json.decode(data, type=Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return data == DONE
     return True
 

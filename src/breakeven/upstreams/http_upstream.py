@@ -51,7 +51,7 @@ class HttpUpstream:
     ) -> None:
         self.name, self.wire = name, wire
         self._url = base_url
-        self._credential = credential or Credential()
+        self.credential = credential or Credential()
         self._pool = ConnectionPool(Dialer(base_url, tls), timeouts or Timeouts(), limits or PoolLimits())
         self._left_out = OWN_HEADERS | _FOREIGN_HEADERS.get(wire, frozenset())
         self._heads: dict[str, bytes] = {}
@@ -87,7 +87,7 @@ class HttpUpstream:
             f"POST {self._url.target(path)} HTTP/1.1\r\nhost: {self._url.authority}\r\nuser-agent: breakeven\r\n"
             "content-type: application/json\r\naccept-encoding: identity\r\n"
         ).encode("ascii")
-        self._heads[path] = head + self._credential.header()
+        self._heads[path] = head + self.credential.header()
         return self._heads[path]
 
     def _sent_with(self, headers: Mapping[bytes, bytes], body_bytes: int) -> bytes:

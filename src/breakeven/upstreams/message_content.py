@@ -61,7 +61,11 @@ def _assistant(blocks: Sequence[Block]) -> Iterator[Message]:
 
 
 def _call(block: Block) -> dict[str, Any]:
-    function = {"name": block.name, "arguments": msgspec.json.encode(block.input).decode()}
+    try:
+        arguments = msgspec.json.encode(block.input).decode()
+    except UnicodeDecodeError:
+        raise InputError("messages: the input of a tool_use is not UTF-8") from None
+    function = {"name": block.name, "arguments": arguments}
     return {"id": block.id, "type": "function", "function": function}
 
 

@@ -26,13 +26,13 @@ from breakeven.upstreams.error_bodies import event
 from breakeven.upstreams.event_stream import DONE, EventReader, event_data, split_events
 from breakeven.upstreams.messages_as_chat import chat_body
 from breakeven.upstreams.openai_chat import answer_of
+from breakeven.upstreams.question_fields import MALFORMED
 from breakeven.upstreams.usage_fields import ChatAnswer, Reader
 from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, chat_reported
 from breakeven.upstreams.wire import Answer, Question
 
 _COMPLETION: Final = msgspec.json.Decoder(Completion)
 _TOLD: Final = Reader(ChatAnswer)
-_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class MessagesOverChat:
         reported = NOTHING_REPORTED if told is None else chat_reported(told)
         try:
             return answer_of(message(_COMPLETION.decode(body), reported.usage), reported)
-        except _MALFORMED:
+        except MALFORMED:
             raise Unavailable("the upstream's answer is no chat completion") from None
 
     def stream(self, _question: Question, /) -> MessagesOverChatStream:
@@ -115,7 +115,7 @@ class MessagesOverChatStream(EventReader):
             self._told = told
         try:
             return b"".join(self._said(_COMPLETION.decode(data)))
-        except _MALFORMED:
+        except MALFORMED:
             return b""
 
     def _said(self, chunk: Completion) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from breakeven.upstreams import error_bodies
 from breakeven.upstreams.attachments import message_attachments, names_earlier_audio
 from breakeven.upstreams.event_stream import DONE, EventRelay, Verdict, event_data
 from breakeven.upstreams.question_fields import (
+    MALFORMED,
     count_field,
     flag_field,
     model_field,
@@ -216,7 +217,10 @@ def wants_usage(fields: Fields) -> bool:
 def _texts(data: bytes) -> Iterator[str]:
     """The texts of a chunk's choices: what their ``delta`` or ``text`` says, without the role."""
     chunk = _ANSWER.read(data)
-    choices = None if chunk is None else msgspec.json.decode(chunk.choices)
+    try:
+        choices = None if chunk is None else msgspec.json.decode(chunk.choices)
+    except MALFORMED:
+        choices = None
     for choice in choices if isinstance(choices, list) else ():
         delta = choice.get("delta", choice) if isinstance(choice, dict) else {}
         for name in ("content", "text", "reasoning_content", "reasoning"):

@@ -20,6 +20,9 @@ LONGEST_MODEL_NAME: Final = 512
 PREFIX_BYTES: Final = 1_024
 """How much of a prompt names the conversation that a deployment may have cached."""
 
+MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises. Wrong UTF-8 in a raw value shows only when that is read, since msgspec leaves it unread."""
+
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
 _TEXT: Final[msgspec.json.Decoder[str | None]] = msgspec.json.Decoder(str | None)
 _FLAG: Final[msgspec.json.Decoder[bool | None]] = msgspec.json.Decoder(bool | None)
@@ -55,7 +58,7 @@ def object_fields(fields: Fields, name: str) -> dict[str, Raw]:
         return {}
     try:
         return _OBJECT.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         raise InputError(f"{name} must be an object") from None
 
 
@@ -70,7 +73,7 @@ def text_field(fields: Fields, name: str) -> str | None:
         return None
     try:
         return _TEXT.decode(raw)
-    except msgspec.DecodeError:
+    except MALFORMED:
         raise InputError(f"{name} must be a string") from None
 
 
@@ -85,7 +88,7 @@ def flag_field(fields: Fields, name: str) -> bool:
         return False
     try:
         return bool(_FLAG.decode(raw))
-    except msgspec.DecodeError:
+    except MALFORMED:
         raise InputError(f"{name} must be true or false") from None
 
 
@@ -100,7 +103,7 @@ def count_field(fields: Fields, name: str, *, least: int, most: int = MOST_OUTPU
         return None
     try:
         value = _NUMBER.decode(raw)
-    except msgspec.DecodeError:
+    except MALFORMED:
         value = 0.5
     if value is None:
         return None
