@@ -279,6 +279,21 @@ def test_a_body_that_is_no_json(
     check(between, answer.status_code, answer.content)
 
 
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xc3(", b"\xed\xa0\x80", "é".encode("latin-1")])
+@pytest.mark.parametrize("path", VALID)
+def test_a_body_that_is_not_utf_8(between: Between, http: httpx2.Client, path: str, wrong: bytes) -> None:
+    """In the value of each field, where the readers of raw JSON do not look, and in each text below them."""
+    for valid in VALID[path]:
+        text = json.dumps(valid).encode()
+        bodies = [json.dumps({**valid, name: "@here@"}).encode().replace(b"@here@", wrong) for name in valid]
+        places = [found.start() + 1 for found in re.finditer(rb'"[a-zA-Z]', text)]
+        bodies += [text[:at] + wrong + text[at:] for at in places]
+        for body in bodies:
+            answer = http.post(path, content=body)
+            check(between, answer.status_code, answer.content)
+            assert answer.status_code in (200, 400, 404)
+
+
 @pytest.mark.parametrize("deep", DEEP)
 @pytest.mark.parametrize("path", VALID)
 def test_a_body_nested_without_end(between: Between, http: httpx2.Client, path: str, deep: bytes) -> None:

@@ -61,8 +61,12 @@ class Answerer:
             status, code = 502, "upstream_refused_credential"
             message = f"the upstream {attempt.target.name} refused the gateway's own credential"
         elif relay.status >= 400:
-            body = attempt.codec.refusal(relay.status, relay.body())
-            self._reply.whole(relay.status, [*headers, *passed_on(relay.headers)], body)
+            came = relay.body()
+            body = attempt.codec.refusal(relay.status, came)
+            passed = passed_on(relay.headers)
+            if body is not came:  # in other words, which are JSON whatever the upstream's were
+                passed = [_JSON, *(each for each in passed if each[0] != b"content-type")]
+            self._reply.whole(relay.status, [*headers, *passed], body)
             return
         else:
             status, code = 502, "upstream_protocol_error"
