@@ -154,14 +154,43 @@ class EventRelay(EventReader):
     def _sorted(self, whole: bytes) -> bytes:
         """The events that may leave, of some that carry a mark; the end is kept back, what follows it dropped."""
         leaving: list[bytes] = []
-        for event in split_events(whole):
-            verdict = self.look(event) if any(event.rfind(mark) >= 0 for mark in self.marks) else "pass"
+        passed = 0
+        for start, end in _telling_events(whole, self.marks):
+            event = whole[start:end]
+            verdict = self.look(event)
             if verdict == "pass":
-                leaving.append(event)
-            elif verdict == "end":
-                self.ended, self.ending = True, event
+                continue
+            leaving.append(whole[passed:start])
+            passed = end
+            if verdict == "end":
+                self.ended, self.ending, passed = True, event, len(whole)
                 break
+        leaving.append(whole[passed:])
         return b"".join(leaving)
+
+
+def _telling_events(whole: bytes, marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """Where the events that carry a mark begin and end: from mark to mark, so that no other event costs anything."""
+    if whole.rfind(b"\r") >= 0:
+        yield from _telling_among(split_events(whole), marks)
+        return
+    ahead = [(at, mark) for mark in marks if (at := whole.find(mark)) >= 0]
+    end = 0
+    while ahead:
+        at = min(ahead)[0]
+        before, after = whole.rfind(b"\n\n", end, at), whole.find(b"\n\n", at)
+        start, end = before + 2 if before >= 0 else end, after + 2 if after >= 0 else len(whole)
+        yield start, end
+        ahead = [(at, mark) for seen, mark in ahead if (at := seen if seen >= end else whole.find(mark, end)) >= 0]
+
+
+def _telling_among(events: Iterator[bytes], marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """As `_telling_events`, of events that end in any of the ways that the standard allows."""
+    end = 0
+    for event in events:
+        start, end = end, end + len(event)
+        if any(event.rfind(mark) >= 0 for mark in marks):
+            yield start, end
 
 
 def _after(held: bytearray, blank: bytes, start: int) -> int:
