@@ -73,7 +73,7 @@ def configuration(urls: dict[str, str], routes: dict[str, dict[str, Any]]) -> st
     lines = ["[gateway]", "retry_within_s = 5.0", "budget_wait_s = 0.0"]
     for name, url in urls.items():
         in_usd, out_usd = ("0.1", "0.2") if name == "cheap" else (1, 2)
-        lines += ["[[upstreams]]", f'name = "{name}"', f'url = "{url}"', "first_byte_timeout_s = 0.5"]
+        lines += ["[[upstreams]]", f'name = "{name}"', f'url = "{url}"', "first_byte_timeout_s = 2.0"]
         lines += [f"input_usd_per_mtok = {in_usd}", f"output_usd_per_mtok = {out_usd}", "connect_timeout_s = 1.0"]
     for model, route in routes.items():
         lines += ["[[models]]", f'name = "{model}"']

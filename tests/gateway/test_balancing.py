@@ -66,14 +66,14 @@ def test_a_deployment_that_has_nothing_left_is_spared_until_its_reset(fleet: Fle
     system = f"You know all about {what}. " * 100
     home = place(fleet.ask("limited", system=system))
     said = {f"x_ratelimit_remaining_{what}": "0", f"x_ratelimit_limit_{what}": "1000"}
-    fleet.providers[home].answering = with_headers(**said, **{f"x_ratelimit_reset_{what}": "2s"})
+    fleet.providers[home].answering = with_headers(**said, **{f"x_ratelimit_reset_{what}": "3s"})
     assert place(fleet.ask("limited", system=system)) == home, "it has not said so yet"
     said_at = time.monotonic()
     away = Counter(place(fleet.ask("limited", f"{number}", system=system)) for number in range(5))
     assert home not in away
     assert len(away) == 1, "those that move stay together"
     fleet.providers[home].answering = provider_answers.openai
-    time.sleep(max(2.2 - (time.monotonic() - said_at), 0))
+    time.sleep(max(3.2 - (time.monotonic() - said_at), 0))
     assert place(fleet.ask("limited", system=system)) == home
 
 
@@ -210,7 +210,7 @@ def test_a_stream_under_way_is_not_cut_by_a_new_configuration(fleet: Fleet) -> N
         slow = pool.submit(fleet.ask, "moving", stream=True)
         try:
             time.sleep(0.25)
-            file.write_text(former.replace("first_byte_timeout_s = 0.5", "first_byte_timeout_s = 0.6"))
+            file.write_text(former.replace("first_byte_timeout_s = 2.0", "first_byte_timeout_s = 2.1"))
             assert fleet.admin("POST", "/admin/reload").status_code == 200
             assert place(fleet.ask("moving")) == "a"
             answer = slow.result(10)

@@ -64,7 +64,7 @@ def test_a_full_budget_is_told_once_and_not_asked_again(between: Between) -> Non
     assert error.response.headers["x-should-retry"] == "false"
     assert error.response.headers["x-breakeven-cost-nano-usd"] == "0"
     assert len(between.sent) - sent == 1
-    assert (datetime.now(UTC) - started).total_seconds() < 5
+    assert (datetime.now(UTC) - started).total_seconds() < 10
 
 
 def test_a_rate_limit_of_a_key_says_when_to_ask_again(between: Between) -> None:

@@ -220,7 +220,7 @@ def misshapen(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @given(misshapen())
-@settings(max_examples=700)
+@settings(max_examples=400)
 def test_a_body_of_the_wrong_shape(between: Between, http: httpx2.Client, asked: tuple[str, bytes]) -> None:
     path, body = asked
     answer = http.post(path, content=body, headers={"content-type": "application/json"})
@@ -268,7 +268,7 @@ def test_the_provider_reads_what_we_read(
     st.sampled_from(CASES),
     st.booleans(),
 )
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_body_that_is_no_json(
     between: Between, http: httpx2.Client, path: str, odd: bytes, cut: float, case: tuple[str, Any], alone: bool
 ) -> None:
@@ -378,7 +378,7 @@ def spoken(
 
 
 @given(METHODS, PATHS, HEADERS, st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example("POST", "/v1/chat/completions", [("x-breakeven-tags", "é=ü")], True)
 @example("POST", "/v1/messages", [("anthropic-version", "\x80\xff")], True)
 def test_any_header_and_path(
