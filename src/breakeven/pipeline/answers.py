@@ -10,6 +10,7 @@ from breakeven.pipeline.passed_headers import passed_on
 from breakeven.pipeline.reply import Reply
 
 _JSON: Final = (b"content-type", b"application/json")
+_NO_RETRY: Final = (b"x-should-retry", b"false")
 _FAILURES: Final = {
     "busy": (503, "upstream_busy"),
     "connect": (502, "upstream_unreachable"),
@@ -56,9 +57,12 @@ class Answerer:
         headers = self._headers(attempt, cost_nano_usd)
         if relay.failure is not None:
             status, code = _FAILURES[relay.failure.failure]
+            if relay.failure.sent:  # it may be billed: the official clients would send, and pay, it twice more
+                headers.append(_NO_RETRY)
             message = f"the upstream {attempt.target.name} did not answer: {relay.failure.message}"
         elif relay.status in (401, 403):
             status, code = 502, "upstream_refused_credential"
+            headers.append(_NO_RETRY)
             message = f"the upstream {attempt.target.name} refused the gateway's own credential"
         elif relay.status >= 400:
             came = relay.body()
