@@ -209,3 +209,12 @@ def test_prices_follow_the_day_and_a_negotiated_price_is_told_apart() -> None:
     assert prices.cost(usage, hour_ns + 59 * 10**9).effective_nano_usd == 1_000_000
     assert len(seen) == 1  # looked up once a minute
     assert prices.cost(usage, hour_ns + 60 * 10**9).effective_nano_usd == 3_000_000
+
+
+def test_a_deployment_that_counts_more_than_was_sent_is_held_for_more_from_then_on() -> None:
+    question, deployment = chat("hi", max_tokens=1), target()
+    before = bound_usage(question, deployment, CARD).input_tokens
+    deployment.note_input_tokens(question, before + 1_000)
+    assert bound_usage(question, deployment, CARD).input_tokens == before + 1_000
+    deployment.note_input_tokens(question, 10)
+    assert bound_usage(question, deployment, CARD).input_tokens == before + 1_000

@@ -148,6 +148,8 @@ class RequestLife:
         await self._shared.ledger.settle(hold, entry)
         self.used_tokens += entry.usage.input_tokens + entry.usage.output_tokens
         self._cost_nano_usd += entry.effective_nano_usd
+        if entry.usage_basis == "reported":
+            target.note_input_tokens(self._question, entry.usage.input_tokens)
         if attempt.is_final:
             self._answerer.give(attempt, self._cost_nano_usd)
         return attempt

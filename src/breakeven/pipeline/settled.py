@@ -123,10 +123,13 @@ def _outcome(relay: Relay) -> Outcome:
 
 
 def _billed_nothing(relay: Relay) -> bool:
-    """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
+    """An error status, or a request that never left, is not billed; what was cut off or timed out may be.
+
+    A 504 is another's timeout: behind the gateway that gave up, the model may have answered.
+    """
     if relay.failure is not None:
         return not relay.failure.sent
-    return relay.status != 0 and not 200 <= relay.status < 300
+    return relay.status not in (0, 504) and not 200 <= relay.status < 300
 
 
 def _at_least_delivered(stated: Usage, relay: Relay, question: Question) -> Usage:

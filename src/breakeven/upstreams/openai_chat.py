@@ -156,7 +156,7 @@ class ChatStream(EventRelay):
     def reported(self) -> Reported:
         """What the last chunk with usage said; the tier may stand only in the first chunk."""
         told = _reported(self._told, self._question) if self._told is not None else NOTHING_REPORTED
-        if told.processing is not None:
+        if told.processing is not None or not self.head_may_hold(b'"service_tier"'):
             return told
         first = _ANSWER.read(event_data(self.first_event()))
         processing = processing_of(first.service_tier) if first is not None else None

@@ -233,4 +233,7 @@ def _message_extras(usage: MessageUsage) -> Iterator[Extra]:
 
 def _stated(*counts: int | None) -> int:
     """The first of these counts that is stated; 0 where none is."""
-    return next((count for count in counts if count is not None), 0)
+    for count in counts:
+        if count is not None:
+            return count
+    return 0
