@@ -30,7 +30,7 @@ class Started:
 
     def __init__(self, folder: Path, command: Sequence[str], **environment: str) -> None:
         self._out, self._err = folder / "stdout.txt", folder / "stderr.txt"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BREAKEVEN_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("BREAKEVEN_", "MAKE"))}
         clean = {name: value for name, value in clean.items() if not name.endswith("_API_KEY")}
         own = {"PYTHONPATH": str(REPOSITORY / "src"), "BREAKEVEN_SERVE_UPSTREAMS": "echo", **environment}
         with self._out.open("wb") as out, self._err.open("wb") as err:

@@ -314,14 +314,18 @@ def encoded(body: Any) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
+ADDED_TOKENS = 512
+"""What docs/how-to/serve.md says is held for what a chat template adds."""
+
+
 def cost_nano_usd(order: Order) -> int:
     """What a request costs by the dear model's prices."""
     return order.input_tokens * NANO_PER_INPUT + order.output_tokens * NANO_PER_OUTPUT
 
 
 def bound_nano_usd(body: Any, max_tokens: int = 20) -> int:
-    """What is held for a request: a token a byte, and all the output that it may ask for."""
-    return len(encoded(body)) * NANO_PER_INPUT + max_tokens * NANO_PER_OUTPUT
+    """What is held for a request: a token a byte, what an upstream may add, and all the output that it may ask for."""
+    return (len(encoded(body)) + ADDED_TOKENS) * NANO_PER_INPUT + max_tokens * NANO_PER_OUTPUT
 
 
 def _request(method: str, path: str, key: str, body: Any) -> bytes:

@@ -247,7 +247,7 @@ def test_a_client_that_does_not_read_is_waited_for_then_dropped(loop: Loop) -> N
 
 
 def test_a_slow_reader_gets_it_all() -> None:
-    body = bytes(range(256)) * 40_000
+    body = bytes(range(256)) * 80_000
     drained = []
 
     async def stream(request: Request, reply: Reply) -> None:
@@ -270,6 +270,7 @@ def test_a_slow_reader_gets_it_all() -> None:
         async with serving(stream) as server:
             client = await Client.connect(server)
             await client.send(b"GET / HTTP/1.0\r\n\r\n")
+            await asyncio.sleep(0.3)
             while part := await client.reader.read(200_000):
                 client.heard += part
                 await asyncio.sleep(0.002)
