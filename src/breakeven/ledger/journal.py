@@ -133,8 +133,9 @@ class Journal:
             Unavailable: the disk is full, or the journal as large as it may become.
         """
         wanted = self.promised_bytes + n_bytes
-        while wanted > self.free_bytes:
-            self._extend()
+        if wanted > self.current.end_of_room - self.current.position:  # nearly always it goes into the current segment
+            while wanted > self.free_bytes:
+                self._extend()
         self.promised_bytes = wanted
 
     def withdraw(self, n_bytes: int) -> None:
