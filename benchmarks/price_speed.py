@@ -82,7 +82,8 @@ def many_requests() -> list[Figure]:
     import numpy as np
 
     from breakeven.catalog.hosted import hosted_cards
-    from breakeven.catalog.pricing import TokenTotals, mean_usd_per_request, refusal
+    from breakeven.catalog.pricing import mean_usd_per_request, refusal
+    from breakeven.catalog.token_totals import TokenTotals
 
     draw = np.random.default_rng(1)
     taken = draw.lognormal(7, 1.5, ROWS).astype(np.int64)

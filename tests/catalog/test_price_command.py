@@ -143,3 +143,15 @@ def test_catalog_update_without_a_network_exits_with_3(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     assert run(["catalog", "update"]) == 3
     assert "hint: the installed prices stay in use" in capsys.readouterr().err
+
+
+def test_audio_is_asked_for_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["price", "openai/gpt-audio", "--input", "1100", "--output", "350", "--at", "2026-11-24"]
+    body = printed_json(capsys, [*asked, "--input-audio", "1000", "--output-audio", "300"], "price")
+    assert [(line["kind"], line["quantity_tokens"], Decimal(line["usd"])) for line in body["lines"]] == [
+        ("input", 100, Decimal("0.00025")),
+        ("output", 50, Decimal("0.0005")),
+        ("input_audio", 1_000, Decimal("0.032")),
+        ("output_audio", 300, Decimal("0.0192")),
+    ]
+    assert body["nano_usd"] == 51_950_000

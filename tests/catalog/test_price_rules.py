@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from breakeven.catalog.price_card import HourWindow, PriceCard, PriceRates
-from breakeven.catalog.pricing import TokenTotals, mean_lines, mean_usd_per_request, price, refusal
+from breakeven.catalog.pricing import mean_lines, mean_usd_per_request, price, refusal
+from breakeven.catalog.token_totals import TokenTotals
 from breakeven.catalog.usage import Usage
 from breakeven.errors import Unpriced, UsageError
 

@@ -160,6 +160,8 @@ def test_what_cannot_serve_is_not_priced(typed: Typed, label: str) -> None:
     [
         ("price gpt-4o --input 8 --output 4 --cache-read 9", "cached tokens (9) exceed input_tokens (8)"),
         ("price gpt-4o --input 8 --output 4 --reasoning 9", "reasoning_tokens (9) exceed"),
+        ("price gpt-4o --input 8 --output 4 --output-audio 5", "exceed output_tokens (4)"),
+        ("price gpt-4o --input 8 --output 4 --input-audio 5", "no published input audio price"),
         ("price gpt-4o --input -1 --output 4", "cannot be negative"),
         ("price gpt-4o --input 1 --output 1 --requests 0", "at least 1"),
         ("price gpt-4o --input 1 --output 1 --processing flex", "no published flex price"),

@@ -90,7 +90,8 @@ def test_a_budget_that_is_used_up_is_in_the_log(tmp_path: Path) -> None:
         live.new_key()
         live.start()
         cost = asyncio.run(ask(live, 4)) // 4
-        live.budget("user:alice", 5 * cost, "--on-exceed", "alert")
+        usd = ("--usd", f"{5 * cost / 1e9:.9f}")
+        live.cli("budget", "set", "user:alice", "--tenant", "acme", *usd, "--on-exceed", "alert")
         asyncio.run(ask(live, 4))
         live.stop()
         live.start()  # whoever starts looks at once

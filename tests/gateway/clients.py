@@ -40,6 +40,10 @@ wire = "anthropic"
 provider = "anthropic"
 api_key_file = "provider.key"
 models = ["claude-haiku-4-5"]
+
+[[models]]
+name = "fast"
+targets = [{ upstream = "openai", model = "gpt-4o-mini" }]
 """
 
 

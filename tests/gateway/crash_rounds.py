@@ -12,6 +12,7 @@ from gateway.live import Live, Told, cost_nano_usd
 from gateway.mock_upstream import MockUpstream, Order
 
 CLIENTS = 12
+KILLED_STARTING_FRAC = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +29,14 @@ class Heard:
 
 
 async def round_until_killed(live: Live, chance: random.Random, heard: Heard) -> None:
-    """Start the gateway, send it a mixture, kill it at a random moment; keep what the clients were told."""
+    """Start the gateway, send it a mixture, kill it at a random moment; keep what the clients were told.
+
+    Now and then it is killed first while it starts, and maybe carries over what the one before it left.
+    """
+    if chance.random() < KILLED_STARTING_FRAC:
+        live.spawn()
+        await asyncio.sleep(chance.uniform(0.3, 2.0))
+        live.kill()
     live.start()
     heard.rounds += 1
     clients = [asyncio.create_task(_client(live, chance, heard, number)) for number in range(CLIENTS)]

@@ -135,8 +135,8 @@ class Live:
         usd = f"{nano_usd / 1e9:.9f}"
         self.cli("budget", "set", scope, "--tenant", tenant or self.tenant, "--usd", usd, "--window", "total")
 
-    def start(self, patience_s: float = 30.0) -> Live:
-        """Start the process and wait until it serves."""
+    def spawn(self) -> None:
+        """Start the process, and do not wait for it."""
         (self.folder / "breakeven.toml").write_text(self.config, "utf-8")
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), "BREAKEVEN_ADMIN_KEY": ADMIN}
         command = [sys.executable, "-m", "breakeven", "serve", "--port", "0", "--ledger", str(self.ledger)]
@@ -144,6 +144,11 @@ class Live:
             self.process = subprocess.Popen(
                 [*command, *self.arguments], cwd=self.folder, env=environment, stdout=log, stderr=log
             )
+
+    def start(self, patience_s: float = 30.0) -> Live:
+        """Start the process and wait until it serves."""
+        self.spawn()
+        assert self.process is not None
         until = time.monotonic() + patience_s
         while (found := _SERVES.search(self.log)) is None:
             assert self.process.poll() is None, self.log

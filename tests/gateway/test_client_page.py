@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import io
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -29,25 +29,29 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live.start()
 
 
-def ran(echo: Live, command: list[str]) -> str:
-    """What a command prints, the gateway's address and a key being where the page has them."""
-    told = [word.replace(WRITTEN, f"http://127.0.0.1:{echo.port}") for word in command]
-    environment = {**os.environ, "BREAKEVEN_KEY": echo.key}
-    result = subprocess.run(told, capture_output=True, text=True, env=environment, timeout=60, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+@pytest.fixture(autouse=True)
+def environment(echo: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKEVEN_KEY", echo.key)
+
+
+def here(echo: Live, block: str) -> str:
+    """A block of the page with the address that the gateway has here."""
+    assert WRITTEN in block
+    return block.replace(WRITTEN, f"http://127.0.0.1:{echo.port}")
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_python_runs_as_it_stands(echo: Live, number: int) -> None:
-    printed = ran(echo, [sys.executable, "-c", blocks("python")[number]])
-    assert "Good morning!" in printed
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(here(echo, blocks("python")[number]), "page", "exec"), {})
+    assert "Good morning!" in printed.getvalue()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 @pytest.mark.parametrize("number", range(len(blocks("bash"))))
 def test_curl_runs_as_it_stands(echo: Live, number: int) -> None:
-    printed = ran(echo, ["bash", "-c", blocks("bash")[number]])
+    command = ["bash", "-c", here(echo, blocks("bash")[number])]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     said = "".join(re.findall(r'"text":"([^"]*)"', printed)) + "".join(re.findall(r'"content":"([^"]*)"', printed))
     assert "Good morning!" in said, printed
     assert ("cost_nano_usd" in printed) is ('"stream": true' in blocks("bash")[number])

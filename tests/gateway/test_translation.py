@@ -208,6 +208,20 @@ def test_a_conversation_with_tools_and_gpt(between: Between, stream: bool) -> No
     assert (told_back["role"], told_back["tool_call_id"], told_back["content"]) == ("tool", use.id, "sunny")
 
 
+@pytest.mark.parametrize("model", [GPT, CLAUDE])
+def test_a_page_of_a_proxy_in_between_is_an_error_of_either_client(between: Between, model: str) -> None:
+    page = Said(status=400, headers={"content-type": "text/html"}, body=b"<html>Blocked</html>")
+    provider, asked = (
+        (between.openai_provider, lambda: between.anthropic().messages.create(model=model, max_tokens=5, messages=[HI]))
+        if model == GPT
+        else (between.anthropic_provider, lambda: between.openai().chat.completions.create(model=model, messages=[HI]))
+    )
+    provider.next.append(page)
+    error = refusal_of(anthropic.BadRequestError if model == GPT else openai.BadRequestError, asked)
+    assert error.response.headers["content-type"] == "application/json"
+    assert "Blocked" in error.response.json()["error"]["message"]
+
+
 def test_an_error_of_openai_is_one_of_the_anthropic_client(between: Between) -> None:
     body = b'{"error": {"message": "Unsupported: why", "type": "invalid_request_error", "param": null, "code": null}}'
     between.openai_provider.next.append(Said(status=400, body=body))

@@ -220,7 +220,7 @@ def misshapen(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @given(misshapen())
-@settings(max_examples=700)
+@settings(max_examples=400)
 def test_a_body_of_the_wrong_shape(between: Between, http: httpx2.Client, asked: tuple[str, bytes]) -> None:
     path, body = asked
     answer = http.post(path, content=body, headers={"content-type": "application/json"})
@@ -268,7 +268,7 @@ def test_the_provider_reads_what_we_read(
     st.sampled_from(CASES),
     st.booleans(),
 )
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_body_that_is_no_json(
     between: Between, http: httpx2.Client, path: str, odd: bytes, cut: float, case: tuple[str, Any], alone: bool
 ) -> None:
@@ -277,6 +277,21 @@ def test_a_body_that_is_no_json(
     body = odd if alone else valid[:at] + (odd if len(odd) < 300 else b"") + valid[at + len(odd) % 3 :]
     answer = http.post(path, content=body)
     check(between, answer.status_code, answer.content)
+
+
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xc3(", b"\xed\xa0\x80", "é".encode("latin-1")])
+@pytest.mark.parametrize("path", VALID)
+def test_a_body_that_is_not_utf_8(between: Between, http: httpx2.Client, path: str, wrong: bytes) -> None:
+    """In the value of each field, where the readers of raw JSON do not look, and in each text below them."""
+    for valid in VALID[path]:
+        text = json.dumps(valid).encode()
+        bodies = [json.dumps({**valid, name: "@here@"}).encode().replace(b"@here@", wrong) for name in valid]
+        places = [found.start() + 1 for found in re.finditer(rb'"[a-zA-Z]', text)]
+        bodies += [text[:at] + wrong + text[at:] for at in places]
+        for body in bodies:
+            answer = http.post(path, content=body)
+            check(between, answer.status_code, answer.content)
+            assert answer.status_code in (200, 400, 404)
 
 
 @pytest.mark.parametrize("deep", DEEP)
@@ -363,7 +378,7 @@ def spoken(
 
 
 @given(METHODS, PATHS, HEADERS, st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example("POST", "/v1/chat/completions", [("x-breakeven-tags", "é=ü")], True)
 @example("POST", "/v1/messages", [("anthropic-version", "\x80\xff")], True)
 def test_any_header_and_path(

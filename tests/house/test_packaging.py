@@ -88,3 +88,17 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+def test_a_gateway_that_has_priced_a_request_has_loaded_neither_numpy_nor_charts() -> None:
+    code = (
+        "import sys\nfrom datetime import UTC, datetime\n"
+        "import breakeven.cli.first_key, breakeven.cli.serve, breakeven.gateway.serving\n"
+        "from breakeven.catalog.negotiated import PriceConfig\n"
+        "from breakeven.gateway.config import upstream_of_argument\n"
+        "from breakeven.gateway.price_lookup import price_lookup\n"
+        "price_lookup(upstream_of_argument('echo'), 'echo', PriceConfig())(datetime.now(UTC), 'standard')\n"
+        "print('loaded:', *sorted({'numpy', 'vl_convert', 'pyarrow', 'jinja2'} & sys.modules.keys()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["loaded:"]

@@ -138,6 +138,15 @@ def test_a_response_stream_leaves_as_it_came(cuts: list[int], newline: str) -> N
     assert stream.processing() == "priority"
 
 
+@given(events=st.lists(st.sampled_from([*CHAT, CHAT_USAGE, 'data: {"error": {"message": "no"}}', DONE]), max_size=12))
+def test_events_that_come_at_once_are_read_as_those_that_come_one_by_one(events: list[str]) -> None:
+    at_once, one_by_one = reader("chat"), reader("chat")
+    data = [wired([event], "\n") for event in events]
+    assert at_once.feed(b"".join(data)) == b"".join(map(one_by_one.feed, data))
+    assert (at_once.ended, at_once.ending, at_once.failure) == (one_by_one.ended, one_by_one.ending, one_by_one.failure)
+    assert at_once.usage() == one_by_one.usage()
+
+
 @given(data=st.binary(max_size=400), cuts=CUTS)
 def test_bytes_that_are_no_events_pass_or_are_dropped_without_an_error(data: bytes, cuts: list[int]) -> None:
     for stream in (reader("chat"), reader("messages", "anthropic"), reader("responses")):

@@ -144,7 +144,6 @@ def test_input_that_the_body_does_not_bound_is_seen(operation: Operation, fields
 @pytest.mark.parametrize(
     ("operation", "fields", "extras"),
     [
-        ("chat", {"modalities": ["text", "audio"], "audio": {"voice": "x"}}, ("output_audio_tokens",)),
         ("chat", {"web_search_options": {}}, ("web_searches",)),
         ("responses", {"tools": [{"type": "image_generation"}]}, ("output_image_tokens",)),
         ("responses", {"tools": [{"type": "web_search_preview"}]}, ("web_searches",)),
@@ -185,12 +184,38 @@ PARTS = [
 
 def test_attachments_are_counted_wherever_they_are() -> None:
     question = read("chat", messages=[{"role": "user", "content": PARTS}])
-    assert (question.attachments, question.extras) == (3, ("input_audio_tokens",))
+    assert (question.attachments, question.extras, question.has_audio) == (3, (), True)
     found = {"type": "tool_result", "content": [{"type": "image", "source": {"type": "url", "url": "x"}}]}
     assert read("messages", messages=[{"role": "user", "content": [found, {"type": "document"}]}]).attachments == 2
     items = [{"role": "user", "content": [{"type": "input_image"}, {"type": "input_file"}]}]
     assert read("responses", input=items).attachments == 2
     assert read("chat", messages=[{"role": "user", "content": '"type": "image" in [a list]'}]).attachments == 0
+
+
+HEARD = [{"role": "user", "content": [PARTS[2]]}]
+EARLIER = [{"role": "assistant", "audio": {"id": "audio_1"}}, {"role": "user", "content": "and then?"}]
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "has_audio", "asks_audio"),
+    [
+        ("chat", {}, False, False),
+        ("chat", {"messages": HEARD}, True, False),
+        ("chat", {"modalities": ["text", "audio"], "audio": {"voice": "x"}}, False, True),
+        ("chat", {"modalities": ["text"], "messages": [{"role": "user", "content": 'say "audio": {}'}]}, False, False),
+        ("chat", {"modalities": ["text", "audio"], "messages": EARLIER}, True, True),
+        ("responses", {"input": HEARD}, True, False),
+        ("responses", {"input": "x"}, False, False),
+    ],
+)
+def test_audio_is_known_before(operation: Operation, fields: dict[str, Any], has_audio: bool, asks_audio: bool) -> None:
+    question = read(operation, **fields)
+    assert (question.has_audio, question.asks_audio) == (has_audio, asks_audio)
+
+
+def test_audio_of_an_earlier_answer_is_input_that_the_body_does_not_bound() -> None:
+    assert read("chat", modalities=["text", "audio"], messages=EARLIER).unseen_input
+    assert not read("chat", modalities=["text", "audio"], messages=HEARD).unseen_input
 
 
 def test_a_part_hidden_by_escapes_is_counted() -> None:

@@ -14,9 +14,10 @@ import genai_prices
 import pytest
 
 from breakeven.catalog.hosted import find_card
+from breakeven.catalog.negotiated import read_price_config
 from breakeven.catalog.pricing import price
 from breakeven.catalog.usage import Usage
-from breakeven.errors import UnknownName
+from breakeven.errors import UnknownName, Unpriced
 from breakeven.policy.decision import Operation
 from breakeven.upstreams.codecs import ENDPOINTS, codec_of
 from breakeven.upstreams.wire import Answer
@@ -283,11 +284,57 @@ CASES = [
         ("openai", "gpt-4o"),
         12 * 2_500 + 3 * 10_000,
     ),
+    # 2.50 / - / 10; audio 32 / - / 64
+    Case(
+        "OpenAI chat, heard and spoken: audio is part of the prompt and of the completion",
+        "chat",
+        {
+            "prompt_tokens": 1_100,
+            "completion_tokens": 350,
+            "total_tokens": 1_450,
+            "prompt_tokens_details": {"cached_tokens": 0, "text_tokens": 100, "image_tokens": 0, "audio_tokens": 1_000},
+            "completion_tokens_details": {"reasoning_tokens": 0, "text_tokens": 50, "audio_tokens": 300},
+        },
+        ("openai", "gpt-audio"),
+        100 * 2_500 + 1_000 * 32_000 + 50 * 10_000 + 300 * 64_000,
+    ),
+    # 0.30 / 0.03 / 2.50; audio 1 / 0.10; 3,000 cached and 4,000 of audio in 5,000: 2,000 are both
+    Case(
+        "Gemini with audio, part of it cached",
+        "chat",
+        {
+            "prompt_tokens": 5_000,
+            "completion_tokens": 100,
+            "total_tokens": 5_150,
+            "prompt_tokens_details": {"cached_tokens": 3_000, "audio_tokens": 4_000},
+        },
+        ("google", "gemini-2.5-flash"),
+        1_000 * 30 + 2_000 * 100 + 2_000 * 1_000 + (100 + 50) * 2_500,
+    ),
+    # 0.30 / 0.03 / 2.50; audio 1; cached and heard tokens have room beside each other
+    Case(
+        "Gemini with audio, nothing of it known to be cached",
+        "chat",
+        {
+            "prompt_tokens": 5_000,
+            "completion_tokens": 100,
+            "total_tokens": 5_100,
+            "prompt_tokens_details": {"cached_tokens": 1_000, "audio_tokens": 3_000},
+        },
+        ("google", "gemini-2.5-flash"),
+        1_000 * 300 + 1_000 * 30 + 3_000 * 1_000 + 100 * 2_500,
+    ),
 ]
 
+HEARD = {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AAAA"}}]}]}
+SPOKEN = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
 
-def answer(operation: Operation, usage: object, *, prompt: str = "hi", **beside: object) -> Answer:
+
+def answer(
+    operation: Operation, usage: object, *, prompt: str = "hi", asked: dict[str, Any] | None = None, **beside: object
+) -> Answer:
     fields: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": prompt}], "input": "hi"}
+    fields |= asked or {}
     codec = codec_of(operation, "anthropic" if operation == "messages" else "openai")
     assert codec is not None
     body = json.dumps({"id": "x", "choices": [{"message": {"content": '"usage":{'}}], "usage": usage, **beside})
@@ -324,6 +371,8 @@ def test_tokens_are_those_that_another_library_reads(case: Case) -> None:
     written = ours.cache_write_5m_tokens + ours.cache_write_1h_tokens
     assert (theirs.input_tokens, theirs.output_tokens or 0) == (ours.input_tokens, ours.output_tokens)
     assert (theirs.cache_write_tokens or 0) == written
+    assert (theirs.input_audio_tokens or 0) == ours.input_audio_tokens
+    assert (theirs.output_audio_tokens or 0) == ours.output_audio_tokens
     if not {"cached_tokens", "prompt_cache_hit_tokens"} & set(case.usage):  # fields that it does not read
         assert (theirs.cache_read_tokens or 0) == ours.cache_read_tokens
 
@@ -336,7 +385,110 @@ def test_llama_cpp_states_usage_beside_its_timings_or_only_those() -> None:
     assert only == Usage(input_tokens=236, cache_read_tokens=200, output_tokens=35)
 
 
+COUNTS = {"prompt_tokens": 100, "completion_tokens": 40}
+
+
+@pytest.mark.parametrize(
+    ("asked", "details", "usage"),
+    [
+        ({}, {}, Usage(input_tokens=100, output_tokens=40)),
+        (HEARD, {}, Usage(input_tokens=100, input_audio_tokens=100, output_tokens=40)),
+        (
+            HEARD,
+            {"prompt_tokens_details": {"audio_tokens": 0}},
+            Usage(input_tokens=100, input_audio_tokens=100, output_tokens=40),
+        ),
+        (
+            HEARD,
+            {"prompt_tokens_details": {"audio_tokens": 9}},
+            Usage(input_tokens=100, input_audio_tokens=9, output_tokens=40),
+        ),
+        (
+            HEARD,
+            {"prompt_tokens_details": {"cached_tokens": 30}},
+            Usage(
+                input_tokens=100,
+                cache_read_tokens=30,
+                input_audio_tokens=100,
+                cache_read_audio_tokens=30,
+                output_tokens=40,
+            ),
+        ),
+        (SPOKEN, {}, Usage(input_tokens=100, output_tokens=40, output_audio_tokens=40)),
+        (SPOKEN, {"completion_tokens_details": {"audio_tokens": 0}}, Usage(input_tokens=100, output_tokens=40)),
+        (
+            SPOKEN,
+            {"completion_tokens_details": {"reasoning_tokens": 15}},
+            Usage(input_tokens=100, output_tokens=40, reasoning_tokens=15, output_audio_tokens=25),
+        ),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_audio_that_the_upstream_does_not_count_is_all_that_it_may_be(
+    asked: dict[str, Any], details: dict[str, Any], usage: Usage, streamed: bool
+) -> None:
+    if not streamed:
+        assert answer("chat", {**COUNTS, **details}, asked=asked).usage == usage
+        return
+    fields = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True, **asked}
+    codec = codec_of("chat", "openai")
+    assert codec is not None
+    stream = codec.stream(ENDPOINTS["chat"].question(json.dumps(fields).encode()))
+    stream.feed(b'data: {"choices":[],"usage":%s}\n\ndata: [DONE]\n\n' % json.dumps({**COUNTS, **details}).encode())
+    assert stream.usage() == usage
+
+
+def test_audio_of_a_response_is_all_of_its_input() -> None:
+    asked = {"input": HEARD["messages"]}
+    given = answer("responses", {"input_tokens": 100, "output_tokens": 40}, asked=asked)
+    assert given.usage == Usage(input_tokens=100, input_audio_tokens=100, output_tokens=40)
+
+
+def test_audio_is_not_priced_by_a_list_that_has_only_text() -> None:
+    used = answer("chat", {**COUNTS, "prompt_tokens_details": {"audio_tokens": 60}}).usage
+    assert used is not None
+    with pytest.raises(Unpriced, match="no published input audio price"):
+        price(find_card("openai/gpt-4o-audio-preview", at=AT), used)
+    # a contract's 40 dollars; the list has 2.50 and 10, for text
+    stated = {"provider": "openai", "model": "gpt-4o-audio-preview", "input_audio_usd_per_mtok": 40}
+    card = find_card("openai/gpt-4o-audio-preview", at=AT, config=read_price_config({"prices": [stated]}))
+    assert price(card, used).nano_usd == 40 * 2_500 + 60 * 40_000 + 40 * 10_000
+
+
 CONTRADICTIONS: list[tuple[str, Operation, dict[str, Any], Usage | None]] = [
+    (
+        "audio beyond the prompt is beside it",
+        "chat",
+        {"prompt_tokens": 10, "completion_tokens": 1, "prompt_tokens_details": {"audio_tokens": 15}},
+        Usage(input_tokens=25, input_audio_tokens=15, output_tokens=1),
+    ),
+    (
+        "audio and reasoning beyond the completion are the completion",
+        "chat",
+        {
+            "prompt_tokens": 1,
+            "completion_tokens": 10,
+            "completion_tokens_details": {"audio_tokens": 8, "reasoning_tokens": 5},
+        },
+        Usage(input_tokens=1, output_tokens=13, reasoning_tokens=5, output_audio_tokens=8),
+    ),
+    (
+        "audio is not written to a cache",
+        "chat",
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 1,
+            "prompt_tokens_details": {"audio_tokens": 7, "cache_write_tokens": 6, "cached_tokens": 2},
+        },
+        Usage(
+            input_tokens=13,
+            cache_write_5m_tokens=6,
+            cache_read_tokens=2,
+            input_audio_tokens=7,
+            cache_read_audio_tokens=2,
+            output_tokens=1,
+        ),
+    ),
     ("explicit zero stays zero", "chat", {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, Usage()),
     ("no counts are no usage", "chat", {}, None),
     ("null is no usage", "chat", {"prompt_tokens": None, "completion_tokens": None}, None),
@@ -453,16 +605,13 @@ def test_writes_without_a_breakdown_are_for_an_hour_where_the_question_asked_for
 
 
 def test_what_has_a_price_of_its_own_is_named() -> None:
-    audio = {
+    drawn = {
         "prompt_tokens": 300,
         "completion_tokens": 200,
-        "prompt_tokens_details": {"audio_tokens": 250, "cached_tokens": 280},
-        "completion_tokens_details": {"audio_tokens": 150, "image_tokens": 7},
+        "completion_tokens_details": {"image_tokens": 7},
         "num_search_queries": 3,
     }
-    assert answer("chat", audio).extras == (
-        ("input_audio_tokens", 250),
-        ("output_audio_tokens", 150),
+    assert answer("chat", drawn).extras == (
         ("output_image_tokens", 7),
         ("web_searches", 3),
     )

@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 from fractions import Fraction
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from breakeven import units
 from breakeven.catalog.price_card import PriceCard, PriceRates
-from breakeven.catalog.token_totals import TokenTotals
 from breakeven.catalog.usage import Usage
 from breakeven.errors import Unpriced, UsageError
+
+if TYPE_CHECKING:  # it loads numpy, which the gateway does without
+    from breakeven.catalog.token_totals import TokenTotals
 
 __all__ = [
     "LineKind",
@@ -27,7 +29,6 @@ __all__ = [
     "RateLine",
     "RowPricer",
     "TokenKind",
-    "TokenTotals",
     "mean_lines",
     "mean_usd_per_request",
     "price",

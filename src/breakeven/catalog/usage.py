@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 
 from breakeven.errors import UsageError
-
-_WHOLE: Final = {int}
 
 
 class Usage(Struct, frozen=True, kw_only=True, gc=False):
@@ -35,32 +31,28 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
     output_audio_tokens: int = 0
 
     def __post_init__(self) -> None:
-        counts = (
-            self.input_tokens,
-            self.output_tokens,
-            self.cache_read_tokens,
-            self.cache_write_5m_tokens,
-            self.cache_write_1h_tokens,
-            self.reasoning_tokens,
-            self.input_audio_tokens,
-            self.cache_read_audio_tokens,
-            self.output_audio_tokens,
-        )
-        if set(map(type, counts)) != _WHOLE or min(counts) < 0:
+        total, output, read = self.input_tokens, self.output_tokens, self.cache_read_tokens
+        write_5m, write_1h, reasoning = self.cache_write_5m_tokens, self.cache_write_1h_tokens, self.reasoning_tokens
+        audio, cached_audio, spoken = self.input_audio_tokens, self.cache_read_audio_tokens, self.output_audio_tokens
+        texts = int is type(total) is type(output) is type(read) is type(write_5m) is type(write_1h) is type(reasoning)
+        sounds = int is type(audio) is type(cached_audio) is type(spoken)
+        if not (texts and sounds) or (
+            total | output | read | write_5m | write_1h | reasoning | audio | cached_audio | spoken < 0  # a sign in any
+        ):
             self._refuse_counts()
-        cached = self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
-        if cached > self.input_tokens:
+        cached = read + write_5m + write_1h
+        if cached > total:
             raise UsageError(
                 f"cached tokens ({cached}) exceed input_tokens ({self.input_tokens})",
                 cause="input_tokens includes cache reads and cache writes",
                 hint="pass the provider's total input, cached tokens included",
             )
-        if self.reasoning_tokens > self.output_tokens:
+        if reasoning > output:
             raise UsageError(
                 f"reasoning_tokens ({self.reasoning_tokens}) exceed output_tokens ({self.output_tokens})",
                 cause="output_tokens includes reasoning tokens",
             )
-        if self.input_audio_tokens or self.cache_read_audio_tokens or self.output_audio_tokens:
+        if audio or cached_audio or spoken:
             self._check_audio(cached)
 
     def _refuse_counts(self) -> None:

@@ -78,7 +78,7 @@ class Gateway:
         self.server = HttpServer(self._router(AdminAccess(admin_secret)), _limits(settings))
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
-        """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop.
+        """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop; a second one ends it at once.
 
         ``ready`` is called with the URL once requests are answered; SIGHUP reads the configuration again.
 
@@ -95,7 +95,7 @@ class Gateway:
             ) from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload_or_log)
         settle_heap()
         bound_host, bound_port = self.server.addresses[0]
@@ -105,6 +105,11 @@ class Gateway:
         await self._stopping.wait()
         housekeeping.stop()
         await self._drain()
+
+    def _stop(self) -> None:
+        if self._stopping.is_set():
+            self.pipeline.give_up()
+        self._stopping.set()
 
     def reload(self) -> None:
         """Read the configuration again and let it take effect for the next requests; those under way keep theirs.

@@ -20,7 +20,7 @@ from breakeven.ledger.group_commit import GroupCommit
 from breakeven.ledger.hold_journal import HoldJournal
 from breakeven.ledger.journal import JOURNAL_BYTES, SEGMENT_BYTES, Journal
 from breakeven.ledger.ledger_store import Hold
-from breakeven.ledger.policy_cache import PolicyCache
+from breakeven.ledger.policy_cache import LOOK_FOR_UNKNOWN_S, PolicyCache
 from breakeven.ledger.recording import COMMITTED, LARGEST_ENTRY_NANO_USD, Settled, check_storable
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.waiting import Line, Waiting, new_ticket
@@ -127,7 +127,11 @@ class SqliteLedger:
         Raises:
             Unavailable: the key is unknown and the ledger cannot be read, so it may be a new one.
         """
-        return self._policy.key(secret_sha256)
+        found = self._policy.key(secret_sha256)
+        if found is None:  # it may have been made since the last look; whoever tries keys waits each time
+            await asyncio.sleep(LOOK_FOR_UNKNOWN_S)
+            found = self._policy.key(secret_sha256)
+        return found
 
     def budgets(self, scopes: Sequence[Scope]) -> tuple[Budget, ...]:
         """The budgets that requests with these scopes count against."""

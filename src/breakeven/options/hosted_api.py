@@ -15,7 +15,8 @@ import numpy as np
 from breakeven import units
 from breakeven.catalog import pricing
 from breakeven.catalog.price_card import PriceCard
-from breakeven.catalog.pricing import RateLine, TokenTotals
+from breakeven.catalog.pricing import RateLine
+from breakeven.catalog.token_totals import TokenTotals
 from breakeven.options.admission import Refusals, model_quality, quality_refusals
 from breakeven.options.curve import UNBOUNDED_REQUESTS_PER_DAY, CostCurve, CurveColumns, Ints
 from breakeven.options.option import Option

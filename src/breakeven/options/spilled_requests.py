@@ -9,7 +9,7 @@ from fractions import Fraction
 from breakeven import units
 from breakeven.catalog import pricing
 from breakeven.catalog.price_card import PriceCard
-from breakeven.catalog.pricing import TokenTotals
+from breakeven.catalog.token_totals import TokenTotals
 from breakeven.options.curve import Ints
 from breakeven.options.hosted_api import hosted_line
 from breakeven.options.option import Option

@@ -10,6 +10,7 @@ from breakeven.pipeline.passed_headers import passed_on
 from breakeven.pipeline.reply import Reply
 
 _JSON: Final = (b"content-type", b"application/json")
+_NO_RETRY: Final = (b"x-should-retry", b"false")
 _FAILURES: Final = {
     "busy": (503, "upstream_busy"),
     "connect": (502, "upstream_unreachable"),
@@ -56,13 +57,20 @@ class Answerer:
         headers = self._headers(attempt, cost_nano_usd)
         if relay.failure is not None:
             status, code = _FAILURES[relay.failure.failure]
+            if relay.failure.sent:  # it may be billed: the official clients would send, and pay, it twice more
+                headers.append(_NO_RETRY)
             message = f"the upstream {attempt.target.name} did not answer: {relay.failure.message}"
         elif relay.status in (401, 403):
             status, code = 502, "upstream_refused_credential"
+            headers.append(_NO_RETRY)
             message = f"the upstream {attempt.target.name} refused the gateway's own credential"
         elif relay.status >= 400:
-            body = attempt.codec.refusal(relay.status, relay.body())
-            self._reply.whole(relay.status, [*headers, *passed_on(relay.headers)], body)
+            came = relay.body()
+            body = attempt.codec.refusal(relay.status, came)
+            passed = passed_on(relay.headers)
+            if body is not came:  # in other words, which are JSON whatever the upstream's were
+                passed = [_JSON, *(each for each in passed if each[0] != b"content-type")]
+            self._reply.whole(relay.status, [*headers, *passed], body)
             return
         else:
             status, code = 502, "upstream_protocol_error"

@@ -13,7 +13,7 @@ from breakeven.pipeline.target import Candidate, Route, Target
 from breakeven.policy.balance import Deployment, choose
 from breakeven.policy.breaker import Breaker, BreakerRule
 from breakeven.policy.decision import Reason
-from breakeven.policy.retry import Outcome, RetryRule, retry_wait_s
+from breakeven.policy.retry import CREDENTIAL_REFUSED, Outcome, RetryRule, retry_wait_s
 from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
 
@@ -76,7 +76,8 @@ class Deployments:
                 state.observed(headroom, now_s)
         failure = relay.failure
         if failure is None or failure.failure not in _NOT_ITS_FAULT:
-            failed = relay.status >= 500 or attempt.consumed.outcome in ("failed", "timeout")
+            refused = relay.status >= 500 or relay.status in CREDENTIAL_REFUSED
+            failed = refused or attempt.consumed.outcome in ("failed", "timeout")
             state.breaker.record(now_s, failed=failed)
 
     def retry_delay_s(self, attempt: Attempt, following: Target | None, number: int, elapsed_s: float) -> float | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter, time_ns
 
-from breakeven.errors import InputError, UnknownName
+from breakeven.errors import InputError, UnknownName, Unpriced
 from breakeven.ledger.ledger_store import Hold
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
@@ -148,6 +148,8 @@ class RequestLife:
         await self._shared.ledger.settle(hold, entry)
         self.used_tokens += entry.usage.input_tokens + entry.usage.output_tokens
         self._cost_nano_usd += entry.effective_nano_usd
+        if entry.usage_basis == "reported":
+            target.note_input_tokens(self._question, entry.usage.input_tokens)
         if attempt.is_final:
             self._answerer.give(attempt, self._cost_nano_usd)
         return attempt
@@ -183,7 +185,7 @@ class RequestLife:
         processing = question.processing or "standard"
         try:
             usage = bound_usage(question, target, target.prices.paid_card(at_ns, processing))
-        except UnknownName as error:
+        except (UnknownName, Unpriced) as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.pricing import RowPricer
 from breakeven.catalog.usage import Usage
+from breakeven.errors import Unpriced
 
 _KEPT_NS: Final = 60 * 1_000_000_000
 """A card is looked up once a minute: prices that depend on the hour or day change on whole minutes."""
@@ -45,6 +46,14 @@ class _Pricers(NamedTuple):
     checked_on: str
 
 
+def _listed(published: RowPricer, usage: Usage, paid_nano_usd: int) -> int:
+    """The cost at published prices; what is paid, where the list has no price of some kind and the contract has."""
+    try:
+        return published.nano_usd(usage)
+    except Unpriced:
+        return paid_nano_usd
+
+
 class TargetPrices:
     """The prices of one deployment over time."""
 
@@ -60,7 +69,7 @@ class TargetPrices:
         """
         pricers = self._at(at_ns, processing)
         paid = pricers.paid.nano_usd(usage)
-        published = paid if pricers.published is pricers.paid else pricers.published.nano_usd(usage)
+        published = paid if pricers.published is pricers.paid else _listed(pricers.published, usage, paid)
         return RowCost(published, paid, pricers.paid.card.source, pricers.checked_on)
 
     def paid_card(self, at_ns: int, processing: str = "standard") -> PriceCard:

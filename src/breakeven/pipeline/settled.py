@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from breakeven.catalog.price_card import PriceCard
+from breakeven.catalog.pricing import RowPricer
 from breakeven.catalog.usage import Usage
 from breakeven.ledger.entry import Outcome, UsageBasis
 from breakeven.pipeline.relay import Relay
@@ -42,7 +44,7 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
     else:
         stated, processing, extras = None, None, ()
     if stated is not None and _is_possible(stated) and (outcome == "ok" or relay.stream is not None):
-        usage = _at_least_delivered(stated, relay) if outcome != "ok" else stated
+        usage = _at_least_delivered(stated, relay, question) if outcome != "ok" else stated
         basis: UsageBasis = "reported" if usage is stated else "estimated"
         return Consumption(
             outcome=outcome, usage=usage, basis=basis, processing=processing or "standard", extras=extras
@@ -57,7 +59,30 @@ def bound_usage(question: Question, target: Target, card: PriceCard) -> Usage:
 
     Raises:
         InputError: the upstream will not be able to read the question.
+        Unpriced: there is audio in it, or asked for, and the card has no price of audio.
     """
+    most = _bound_text(question, target, card)
+    return _dearest(most, question, card) if question.has_audio or question.asks_audio else most
+
+
+def _dearest(most: Usage, question: Question, card: PriceCard) -> Usage:
+    """As many tokens, of text or of audio, whichever costs more."""
+    heard = (True, False) if question.has_audio else (False,)
+    spoken = (True, False) if question.asks_audio else (False,)
+    splits = [_as_audio(most, heard=all_heard, spoken=all_spoken) for all_heard, all_spoken in product(heard, spoken)]
+    return max(splits, key=RowPricer(card).nano_usd)
+
+
+def _as_audio(usage: Usage, *, heard: bool, spoken: bool) -> Usage:
+    """As many tokens, all of the input, or of the output, being audio."""
+    if heard:
+        total = usage.input_tokens
+        usage = Usage(input_tokens=total, input_audio_tokens=total, output_tokens=usage.output_tokens)
+    return structs.replace(usage, output_audio_tokens=usage.output_tokens) if spoken else usage
+
+
+def _bound_text(question: Question, target: Target, card: PriceCard) -> Usage:
+    """The bound with every token one of text."""
     if target.exact_usage is not None:
         return target.exact_usage(question, target.max_output_tokens)
     input_tokens = target.bound_input_tokens(question, card.context_window_tokens)
@@ -98,25 +123,23 @@ def _outcome(relay: Relay) -> Outcome:
 
 
 def _billed_nothing(relay: Relay) -> bool:
-    """An error status, or a request that never left, is not billed; what was cut off or timed out may be."""
+    """An error status, or a request that never left, is not billed; what was cut off or timed out may be.
+
+    A 504 is another's timeout: behind the gateway that gave up, the model may have answered.
+    """
     if relay.failure is not None:
         return not relay.failure.sent
-    return relay.status != 0 and not 200 <= relay.status < 300
+    return relay.status not in (0, 504) and not 200 <= relay.status < 300
 
 
-def _at_least_delivered(stated: Usage, relay: Relay) -> Usage:
+def _at_least_delivered(stated: Usage, relay: Relay, question: Question) -> Usage:
     """A stream that broke off may have stated its usage so far, which may be less than was delivered."""
     delivered = relay.stream.delivered_tokens() if relay.stream is not None else 0
-    if stated.output_tokens >= delivered:
+    more = delivered - stated.output_tokens
+    if more <= 0:
         return stated
-    return Usage(
-        input_tokens=stated.input_tokens,
-        output_tokens=delivered,
-        cache_read_tokens=stated.cache_read_tokens,
-        cache_write_5m_tokens=stated.cache_write_5m_tokens,
-        cache_write_1h_tokens=stated.cache_write_1h_tokens,
-        reasoning_tokens=stated.reasoning_tokens,
-    )
+    spoken = stated.output_audio_tokens + (more if question.asks_audio else 0)
+    return structs.replace(stated, output_tokens=delivered, output_audio_tokens=spoken)
 
 
 def _estimate(relay: Relay, question: Question, target: Target) -> Usage:
@@ -125,7 +148,6 @@ def _estimate(relay: Relay, question: Question, target: Target) -> Usage:
     delivered = (
         relay.stream.delivered_tokens() if relay.stream is not None else relay.received_bytes // _BYTES_PER_TOKEN
     )
-    return Usage(
-        input_tokens=read,
-        output_tokens=min(delivered, target.bound_output_tokens(question)),
-    )
+    written = min(delivered, target.bound_output_tokens(question))
+    usage = Usage(input_tokens=read, output_tokens=written)
+    return _as_audio(usage, heard=question.has_audio, spoken=question.asks_audio)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from breakeven.catalog.usage import Usage
@@ -14,6 +14,13 @@ from breakeven.upstreams.wire import Question
 
 _WINDOW_TOKENS: Final = 1_048_576
 """Taken for a context window that no source states: the largest that is offered widely."""
+
+
+@dataclass(slots=True)
+class AddedTokens:
+    """The most that a deployment adds to an input beyond what was sent: 512, or what it was seen to add."""
+
+    tokens: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +42,30 @@ class Target:
     tokens_per_attachment: int = 20_000
     exact_usage: Callable[[Question, int], Usage] | None = None
     weight: float = 1.0
+    added: AddedTokens = field(default_factory=AddedTokens)
 
     def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
         """The most input tokens that the upstream can count in a question.
 
-        A token is at least one byte of what was sent, so the body's bytes are a bound that no tokenizer breaks; names
-        and punctuation of the JSON make up for what a chat template adds. ``bytes_per_input_token`` above 1 is the
-        operator's statement that the texts are tamer. No input is longer than the model's context window, which alone
-        bounds one that the provider adds to from what it keeps itself.
+        A token is at least one byte of what was sent, so the body's bytes are a bound that no tokenizer breaks; what a
+        chat template and a provider's own prompt for tools add has an allowance, which grows where an upstream was
+        seen to count more. ``bytes_per_input_token`` above 1 is the operator's statement that the texts are tamer. No
+        input is longer than the model's context window, which alone bounds one that the provider adds to from what it
+        keeps itself.
         """
         window = context_window_tokens or _WINDOW_TOKENS
         if question.unseen_input:
             return window
-        sent = int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
-        return min(sent, window)
+        return min(self._sent_tokens(question) + self.added.tokens, window)
+
+    def note_input_tokens(self, question: Question, counted_tokens: int) -> None:
+        """Learn from what the upstream counted: more than is allowed for now is allowed for from here on."""
+        added = counted_tokens - self._sent_tokens(question)
+        if added > self.added.tokens and not question.unseen_input and self.exact_usage is None:
+            self.added.tokens = added
+
+    def _sent_tokens(self, question: Question) -> int:
+        return int(question.body_bytes / self.bytes_per_input_token) + question.attachments * self.tokens_per_attachment
 
     def bound_output_tokens(self, question: Question) -> int:
         """The most output tokens that a question can ask for; embeddings have none."""

@@ -25,8 +25,8 @@ class BreakerRule:
 class Breaker:
     """The state of one deployment's breaker. Times are seconds of one monotonic clock, given by the caller.
 
-    What counts as a failure is the caller's to say: a connection that fails, a timeout, a 5xx; not a 4xx, which is
-    the client's, nor a 429, which `balance` heeds.
+    What counts as a failure is the caller's to say: a connection that fails, a timeout, a 5xx, a credential that is
+    refused; not another 4xx, which is the client's, nor a 429, which `balance` heeds.
 
     The window is two halves, of which the older is forgotten whole: an outcome counts for between half a window and
     a whole one, and the state does not grow with traffic.

@@ -9,7 +9,7 @@ from typing import Literal
 Operation = Literal["chat", "responses", "completions", "embeddings", "messages"]
 """The endpoint that a request came in by."""
 
-Reason = Literal["requested", "alias", "degraded", "fallback", "retry", "affinity", "balanced"]
+Reason = Literal["requested", "degraded", "fallback", "affinity", "balanced"]
 """Why the served model and deployment are what they are."""
 
 

@@ -9,6 +9,10 @@ _OVERLOADED: Final = frozenset({408, 425, 429, 500, 502, 503, 529})
 """Statuses that say that the request was not run, or failed without a bill: too slow, too early, too many, 5xx, and
 Anthropic's 529. A 504 is none of them: behind the gateway that gave up, the model may still be answering."""
 
+CREDENTIAL_REFUSED: Final = frozenset({401, 403})
+"""Statuses that say that the deployment refused the gateway's own credential: nothing was run, and another deployment
+has another credential."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
@@ -60,7 +64,8 @@ def retry_wait_s(
             together do not come back together ("full jitter", aws.amazon.com/blogs/architecture, 2015).
         elsewhere: the next attempt goes to another deployment, which no wait would help and no ``retry_after_s`` binds.
     """
-    if attempts >= rule.most_attempts or left_s <= 0 or not may_retry(rule, outcome):
+    may = may_retry(rule, outcome) or (elsewhere and outcome.status in CREDENTIAL_REFUSED)
+    if attempts >= rule.most_attempts or left_s <= 0 or not may:
         return None
     if elsewhere:
         return 0.0

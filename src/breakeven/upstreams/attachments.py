@@ -18,6 +18,7 @@ _PART: Final = re.compile(
 )
 _TYPE: Final = b'"type"'
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[2-7]")
+_EARLIER_AUDIO: Final = re.compile(rb'"audio"\s*:\s*\{')
 _SOUNDS: Final = frozenset((b"input_audio", b"audio_url", b"audio"))
 
 
@@ -42,10 +43,7 @@ def attachments_of(prompt: Raw | None) -> Attachments:
     """
     if prompt is None:
         return NO_ATTACHMENTS
-    text = bytes(prompt)
-    if text.rfind(b"\\u00") >= 0 and _ESCAPED_LETTER.search(text):
-        text = _without_escapes(text)
-    kinds = list(_kinds(text))
+    kinds = list(_kinds(_plain(prompt)))
     return Attachments(len(kinds), sum(kind in _SOUNDS for kind in kinds))
 
 
@@ -56,6 +54,21 @@ def message_attachments(messages: Raw) -> Attachments:
         InputError: the messages are nested too deeply.
     """
     return attachments_of(messages) if bytes(messages).find(b"[", 1) >= 0 else NO_ATTACHMENTS
+
+
+def names_earlier_audio(messages: Raw) -> bool:
+    """Whether messages name audio of an earlier answer, which the provider keeps (``"audio": {"id": ...}``).
+
+    Raises:
+        InputError: the messages are nested too deeply.
+    """
+    return _EARLIER_AUDIO.search(_plain(messages)) is not None
+
+
+def _plain(prompt: Raw) -> bytes:
+    """A prompt in which no letter is written as an escape."""
+    text = bytes(prompt)
+    return _without_escapes(text) if text.rfind(b"\\u00") >= 0 and _ESCAPED_LETTER.search(text) else text
 
 
 def _kinds(text: bytes) -> Iterator[bytes]:

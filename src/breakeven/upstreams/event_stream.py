@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final, Literal
 
 import msgspec
@@ -143,6 +143,10 @@ class EventRelay(EventReader):
         """The first event with data that passed; empty before it."""
         return next((event for event in split_events(self._head) if event_data(event)), b"")
 
+    def head_may_hold(self, key: bytes) -> bool:
+        """Whether a key may be in the first event: false where that need not be read for it."""
+        return self._head.rfind(key) >= 0
+
     @abstractmethod
     def look(self, event: bytes) -> Verdict:
         """Read an event that carries a mark."""
@@ -154,14 +158,50 @@ class EventRelay(EventReader):
     def _sorted(self, whole: bytes) -> bytes:
         """The events that may leave, of some that carry a mark; the end is kept back, what follows it dropped."""
         leaving: list[bytes] = []
-        for event in split_events(whole):
-            verdict = self.look(event) if any(event.rfind(mark) >= 0 for mark in self.marks) else "pass"
+        passed = 0
+        for start, end in _telling_events(whole, self.marks):
+            event = whole[start:end]
+            verdict = self.look(event)
             if verdict == "pass":
-                leaving.append(event)
-            elif verdict == "end":
-                self.ended, self.ending = True, event
+                continue
+            leaving.append(whole[passed:start])
+            passed = end
+            if verdict == "end":
+                self.ended, self.ending, passed = True, event, len(whole)
                 break
+        leaving.append(whole[passed:])
         return b"".join(leaving)
+
+
+def _telling_events(whole: bytes, marks: tuple[bytes, ...]) -> Iterable[tuple[int, int]]:
+    """Where the events that carry a mark begin and end: from mark to mark, so that no other event costs anything.
+
+    It goes backwards, as `bytes.rfind` does, which is twice as fast as ``find`` and meets the usage and the end first.
+    """
+    if whole.rfind(b"\r") >= 0:
+        return _telling_among(split_events(whole), marks)
+    places: list[tuple[int, int]] = []
+    start = len(whole)
+    ahead = [(at, mark) for mark in marks if (at := whole.rfind(mark)) >= 0]
+    while ahead:
+        at = max(ahead)[0]
+        blank = whole.find(b"\n\n", at, start)
+        end = blank + 2 if blank >= 0 else start
+        blank = whole.rfind(b"\n\n", 0, at)
+        start = blank + 2 if blank >= 0 else 0
+        places.append((start, end))
+        ahead = [(at if at < start else whole.rfind(mark, 0, start), mark) for at, mark in ahead]
+        ahead = [place for place in ahead if place[0] >= 0]
+    return reversed(places)
+
+
+def _telling_among(events: Iterator[bytes], marks: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+    """As `_telling_events`, of events that end in any of the ways that the standard allows."""
+    end = 0
+    for event in events:
+        start, end = end, end + len(event)
+        if any(event.rfind(mark) >= 0 for mark in marks):
+            yield start, end
 
 
 def _after(held: bytearray, blank: bytes, start: int) -> int:

@@ -11,7 +11,7 @@ import msgspec
 
 from breakeven.policy.decision import Operation
 from breakeven.upstreams import error_bodies
-from breakeven.upstreams.attachments import message_attachments
+from breakeven.upstreams.attachments import message_attachments, names_earlier_audio
 from breakeven.upstreams.event_stream import DONE, EventRelay, Verdict, event_data
 from breakeven.upstreams.question_fields import (
     MALFORMED,
@@ -27,7 +27,7 @@ from breakeven.upstreams.question_fields import (
 )
 from breakeven.upstreams.usage_fields import ChatAnswer, Reader
 from breakeven.upstreams.usage_shapes import NOTHING_REPORTED, Reported, chat_reported, processing_of
-from breakeven.upstreams.wire import Answer, ExtraKind, Fields, Question
+from breakeven.upstreams.wire import Answer, Fields, Question
 
 MOST_CHOICES: Final = 128
 """OpenAI's limit for ``n``."""
@@ -65,6 +65,8 @@ class ChatEndpoint(OpenAIErrors):
         messages = require_field(fields, "messages", b"[", "an array of messages")
         wants_usage(fields)  # refused now, if it is malformed, and not when the answer comes
         attached = message_attachments(messages)
+        asks_audio = "modalities" in fields and bytes(fields["modalities"]).find(b'"audio"') >= 0
+        kept = (asks_audio or attached.sounds > 0) and names_earlier_audio(messages)
         return Question(
             operation=self.operation,
             body=body,
@@ -74,10 +76,12 @@ class ChatEndpoint(OpenAIErrors):
             max_output_tokens=output_limit_of(fields, "max_completion_tokens", "max_tokens"),
             choices=count_field(fields, "n", least=1, most=MOST_CHOICES) or 1,
             attachments=attached.parts,
-            unseen_input="web_search_options" in fields,
+            unseen_input="web_search_options" in fields or kept,
             processing=asked_processing(fields),
-            extras=tuple(_extras(fields, attached.sounds)),
+            extras=("web_searches",) if "web_search_options" in fields else (),
             prefix=prefix_of(messages),
+            has_audio=attached.sounds > 0 or kept,
+            asks_audio=asks_audio,
         )
 
 
@@ -106,14 +110,14 @@ class ChatCodec:
             changes["stream_options"] = msgspec.json.encode({**options, "include_usage": True})
         return rewritten(question, changes)
 
-    def answer(self, _question: Question, body: bytes, /) -> Answer:
+    def answer(self, question: Question, body: bytes, /) -> Answer:
         """An answer that is no stream, as it came."""
         told = _ANSWER.read(body)
-        return answer_of(body, NOTHING_REPORTED if told is None else chat_reported(told))
+        return answer_of(body, NOTHING_REPORTED if told is None else _reported(told, question))
 
     def stream(self, question: Question, /) -> ChatStream:
         """A reader of the streamed answer."""
-        return ChatStream(shows_usage=wants_usage(question.fields))
+        return ChatStream(question)
 
     def refusal(self, _status: int, body: bytes, /) -> bytes:
         """An upstream's error, as it came."""
@@ -125,11 +129,12 @@ class ChatStream(EventRelay):
 
     marks: ClassVar[tuple[bytes, ...]] = (b'"usage":{', b'"usage": {', b'"error"', DONE)
 
-    __slots__ = ("_shows_usage", "_told")
+    __slots__ = ("_question", "_shows_usage", "_told")
 
-    def __init__(self, *, shows_usage: bool) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
-        self._shows_usage = shows_usage
+        self._question = question
+        self._shows_usage = wants_usage(question.fields)
         self._told: ChatAnswer | None = None
 
     def look(self, event: bytes) -> Verdict:
@@ -150,8 +155,8 @@ class ChatStream(EventRelay):
 
     def reported(self) -> Reported:
         """What the last chunk with usage said; the tier may stand only in the first chunk."""
-        told = chat_reported(self._told) if self._told is not None else NOTHING_REPORTED
-        if told.processing is not None:
+        told = _reported(self._told, self._question) if self._told is not None else NOTHING_REPORTED
+        if told.processing is not None or not self.head_may_hold(b'"service_tier"'):
             return told
         first = _ANSWER.read(event_data(self.first_event()))
         processing = processing_of(first.service_tier) if first is not None else None
@@ -161,6 +166,10 @@ class ChatStream(EventRelay):
         """The first event without the text in it."""
         first = self.first_event()
         return len(first) - sum(map(len, _texts(event_data(first))))
+
+
+def _reported(told: ChatAnswer, question: Question) -> Reported:
+    return chat_reported(told, has_audio=question.has_audio, asks_audio=question.asks_audio)
 
 
 def answer_of(body: bytes, reported: Reported) -> Answer:
@@ -203,15 +212,6 @@ def wants_usage(fields: Fields) -> bool:
         InputError: ``stream_options`` is no object, or its ``include_usage`` neither true nor false.
     """
     return "stream_options" in fields and flag_field(object_fields(fields, "stream_options"), "include_usage")
-
-
-def _extras(fields: Fields, sounds: int) -> Iterator[ExtraKind]:
-    if sounds:
-        yield "input_audio_tokens"
-    if "modalities" in fields and bytes(fields["modalities"]).find(b'"audio"') >= 0:
-        yield "output_audio_tokens"
-    if "web_search_options" in fields:
-        yield "web_searches"
 
 
 def _texts(data: bytes) -> Iterator[str]:

@@ -74,7 +74,8 @@ class ResponsesEndpoint(OpenAIErrors):
             attachments=attached.parts,
             unseen_input=any(_stated(fields, name) for name in _REMEMBERED) or bool(_HOSTED_TOOL.search(tools)),
             processing=asked_processing(fields),
-            extras=tuple(_extras(tools, attached.sounds)),
+            extras=tuple(_extras(tools)),
+            has_audio=attached.sounds > 0,
             prefix=prefix_of(fields.get("instructions"), fields.get("input")),
         )
 
@@ -99,14 +100,15 @@ class ResponsesCodec:
             changes["max_output_tokens"] = b"%d" % output_limit
         return rewritten(question, changes)
 
-    def answer(self, _question: Question, body: bytes, /) -> Answer:
+    def answer(self, question: Question, body: bytes, /) -> Answer:
         """An answer that is no stream, as it came."""
         told = _ANSWER.read(body)
-        return answer_of(body, NOTHING_REPORTED if told is None else response_reported(told))
+        reported = NOTHING_REPORTED if told is None else response_reported(told, has_audio=question.has_audio)
+        return answer_of(body, reported)
 
-    def stream(self, _question: Question, /) -> ResponsesStream:
+    def stream(self, question: Question, /) -> ResponsesStream:
         """A reader of the streamed answer."""
-        return ResponsesStream()
+        return ResponsesStream(has_audio=question.has_audio)
 
     def refusal(self, _status: int, body: bytes, /) -> bytes:
         """An upstream's error, as it came."""
@@ -118,10 +120,11 @@ class ResponsesStream(EventRelay):
 
     marks: ClassVar[tuple[bytes, ...]] = (b'"response":', b'"error"')
 
-    __slots__ = ("_told",)
+    __slots__ = ("_has_audio", "_told")
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_audio: bool = False) -> None:
         super().__init__()
+        self._has_audio = has_audio
         self._told: ResponseAnswer | None = None
 
     def look(self, event: bytes) -> Verdict:
@@ -140,7 +143,9 @@ class ResponsesStream(EventRelay):
 
     def reported(self) -> Reported:
         """What the last event with a response said."""
-        return response_reported(self._told) if self._told is not None else NOTHING_REPORTED
+        if self._told is None:
+            return NOTHING_REPORTED
+        return response_reported(self._told, has_audio=self._has_audio)
 
     def envelope_bytes(self) -> int:
         """About how many bytes of an event are no text."""
@@ -151,9 +156,7 @@ def _stated(fields: Fields, name: str) -> bool:
     return name in fields and bytes(fields[name]) != b"null"
 
 
-def _extras(tools: bytes, sounds: int) -> Iterator[ExtraKind]:
-    if sounds:
-        yield "input_audio_tokens"
+def _extras(tools: bytes) -> Iterator[ExtraKind]:
     if _IMAGE_TOOL.search(tools):
         yield "output_image_tokens"
     if _SEARCH_TOOL.search(tools):

@@ -85,6 +85,7 @@ class ResponseInput(Struct):
     cached_tokens: Count = None
     cache_read_input_tokens: Count = None
     cache_write_tokens: Count = None
+    audio_tokens: Count = None
 
 
 class ResponseOutput(Struct):

@@ -2,7 +2,8 @@
 
 Three questions have a different answer at every provider, and each wrong one is money: whether the input counts the
 tokens read from a cache (OpenAI: yes; Anthropic: no), whether the output counts the reasoning (OpenAI: yes; xAI: no),
-and under which name. Counts that contradict each other are read the way that costs more; no count is never zero.
+and under which name. How much of the cached input was audio, no wire says. Counts that contradict each other are read
+the way that costs more; no count is never zero.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ class Reported(NamedTuple):
 NOTHING_REPORTED: Final = Reported()
 
 
-def chat_reported(answer: ChatAnswer) -> Reported:
+def chat_reported(answer: ChatAnswer, *, has_audio: bool = False, asks_audio: bool = False) -> Reported:
     """Of a chat completion, a legacy completion, or a streamed chunk that states usage.
+
+    Where the question had audio in it, or asked for audio, and the upstream does not say how much of the tokens that
+    is, all of them are: audio is dearer than text.
 
     Beside OpenAI's own shape: DeepSeek (``prompt_cache_hit_tokens``), Moonshot (``cached_tokens``), Groq
     (``x_groq.usage`` in a stream), xAI, Perplexity and Gemini (reasoning outside ``completion_tokens``), and llama.cpp
@@ -52,15 +56,16 @@ def chat_reported(answer: ChatAnswer) -> Reported:
     processing = processing_of(answer.service_tier)
     if usage is None:
         return Reported(usage=_timings_usage(answer.timings), processing=processing)
-    return Reported(usage=_chat_usage(usage), processing=processing, extras=tuple(_chat_extras(usage)))
+    counted = _chat_usage(usage, has_audio=has_audio, asks_audio=asks_audio)
+    return Reported(usage=counted, processing=processing, extras=tuple(_chat_extras(usage)))
 
 
-def response_reported(answer: ResponseAnswer) -> Reported:
-    """Of an OpenAI response object."""
+def response_reported(answer: ResponseAnswer, *, has_audio: bool = False) -> Reported:
+    """Of an OpenAI response object; ``has_audio`` as for a chat."""
     searches = answer.tool_usage.web_search if answer.tool_usage else None
     found = searches.num_requests if searches else None
     return Reported(
-        usage=None if answer.usage is None else _response_usage(answer.usage),
+        usage=None if answer.usage is None else _response_usage(answer.usage, has_audio=has_audio),
         processing=processing_of(answer.service_tier),
         extras=(Extra("web_searches", found),) if found else (),
     )
@@ -92,7 +97,7 @@ def processing_of(tier: str | None) -> str | None:
     return _PROCESSINGS.get(tier, tier) if tier else None
 
 
-def _chat_usage(usage: ChatUsage) -> Usage | None:
+def _chat_usage(usage: ChatUsage, *, has_audio: bool, asks_audio: bool) -> Usage | None:
     prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if completion is None and prompt is not None and total is not None:
         completion = max(0, total - prompt)
@@ -103,16 +108,19 @@ def _chat_usage(usage: ChatUsage) -> Usage | None:
     parts, output_parts = usage.prompt_tokens_details or _NO_INPUT, usage.completion_tokens_details or _NO_OUTPUT
     reasoning = max(output_parts.reasoning_tokens or 0, usage.reasoning_tokens or 0)
     read = _stated(parts.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens)
+    output_tokens = _with_reasoning(completion, reasoning + (usage.citation_tokens or 0), (total or 0) - prompt)
     return _usage_with_parts(
         input_tokens=max(prompt, usage.prompt_cache_miss_tokens or 0),
         cache_read_tokens=read,
         cache_write_tokens=_stated(parts.cache_write_tokens, parts.cache_creation_tokens),
-        output_tokens=_with_reasoning(completion, reasoning + (usage.citation_tokens or 0), (total or 0) - prompt),
+        input_audio_tokens=_heard(parts.audio_tokens, has_audio=has_audio),
+        output_tokens=output_tokens,
         reasoning_tokens=reasoning,
+        output_audio_tokens=_stated(output_parts.audio_tokens, output_tokens - reasoning if asks_audio else 0),
     )
 
 
-def _response_usage(usage: ResponseUsage) -> Usage | None:
+def _response_usage(usage: ResponseUsage, *, has_audio: bool) -> Usage | None:
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
     parts = usage.input_tokens_details or ResponseInput()
@@ -122,9 +130,15 @@ def _response_usage(usage: ResponseUsage) -> Usage | None:
         input_tokens=usage.input_tokens,
         cache_read_tokens=_stated(parts.cached_tokens, parts.cache_read_input_tokens),
         cache_write_tokens=parts.cache_write_tokens or 0,
+        input_audio_tokens=_heard(parts.audio_tokens, has_audio=has_audio),
         output_tokens=_with_reasoning(usage.output_tokens, reasoning, rest),
         reasoning_tokens=reasoning,
     )
+
+
+def _heard(stated: int | None, *, has_audio: bool) -> int | None:
+    """Audio tokens of an input; None where it has some and the upstream does not say how many, or says none."""
+    return (stated or None) if has_audio else (stated or 0)
 
 
 def _with_reasoning(completion: int, reasoning: int, rest: int) -> int:
@@ -142,22 +156,31 @@ def _usage_with_parts(
     input_tokens: int,
     cache_read_tokens: int,
     cache_write_tokens: int,
+    input_audio_tokens: int | None,
     output_tokens: int,
     reasoning_tokens: int,
+    output_audio_tokens: int = 0,
 ) -> Usage:
-    """The usage of a wire whose input contains its cached tokens.
+    """The usage of a wire whose input contains its cached tokens and its audio; None: all that it may be is audio.
 
     A part that exceeds the input comes from a provider that counts it beside the input, as Anthropic does: it is added.
-    Reads and writes that only together exceed it overlap: the writes, which are dearer, stay whole.
+    Reads and writes that only together exceed it overlap: the writes, which are dearer, stay whole. So do audio and
+    reads: what does not fit beside each other is audio that was read from the cache, which no upstream says.
     """
     if cache_read_tokens > input_tokens or cache_write_tokens > input_tokens:
         input_tokens += cache_read_tokens + cache_write_tokens
+    audio = input_tokens - cache_write_tokens if input_audio_tokens is None else input_audio_tokens
+    input_tokens = max(input_tokens + (audio if audio > input_tokens else 0), audio + cache_write_tokens)
+    read = min(cache_read_tokens, input_tokens - cache_write_tokens)
     return Usage(
         input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cache_read_tokens=min(cache_read_tokens, input_tokens - cache_write_tokens),
+        output_tokens=max(output_tokens, reasoning_tokens + output_audio_tokens),
+        cache_read_tokens=read,
         cache_write_5m_tokens=cache_write_tokens,
         reasoning_tokens=reasoning_tokens,
+        input_audio_tokens=audio,
+        cache_read_audio_tokens=max(0, read + cache_write_tokens + audio - input_tokens),
+        output_audio_tokens=output_audio_tokens,
     )
 
 
@@ -194,11 +217,7 @@ def _timings_usage(timings: LlamaTimings | None) -> Usage | None:
 
 
 def _chat_extras(usage: ChatUsage) -> Iterator[Extra]:
-    parts, output_parts = usage.prompt_tokens_details, usage.completion_tokens_details
-    if parts is not None and parts.audio_tokens:
-        yield Extra("input_audio_tokens", parts.audio_tokens)
-    if output_parts is not None and output_parts.audio_tokens:
-        yield Extra("output_audio_tokens", output_parts.audio_tokens)
+    output_parts = usage.completion_tokens_details
     if output_parts is not None and output_parts.image_tokens:
         yield Extra("output_image_tokens", output_parts.image_tokens)
     if searches := _stated(usage.num_search_queries, usage.num_sources_used):
@@ -214,4 +233,7 @@ def _message_extras(usage: MessageUsage) -> Iterator[Extra]:
 
 def _stated(*counts: int | None) -> int:
     """The first of these counts that is stated; 0 where none is."""
-    return next((count for count in counts if count is not None), 0)
+    for count in counts:
+        if count is not None:
+            return count
+    return 0

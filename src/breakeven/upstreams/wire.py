@@ -20,9 +20,9 @@ WireName = Literal["openai", "anthropic", "echo"]
 Fields = Mapping[str, Raw]
 """The top level of a JSON body: each value as the bytes that were sent."""
 
-ExtraKind = Literal["input_audio_tokens", "output_audio_tokens", "output_image_tokens", "web_searches", "us_inference"]
-"""What a provider bills beside the tokens that a `Usage` counts, or dearer than them. Audio and image tokens are
-counted in the usage too, at the price of text, which is too little: they have a price of their own."""
+ExtraKind = Literal["output_image_tokens", "web_searches", "us_inference"]
+"""What a provider bills beside the tokens that a `Usage` counts, or dearer than them. Image tokens are counted in the
+usage too, at the price of text, which is too little: they have a price of their own."""
 
 
 class Extra(NamedTuple):
@@ -40,7 +40,8 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
     one byte of what was sent, images and files apart, which ``attachments`` counts. The bound fails where
     ``unseen_input``: the provider adds what it keeps or finds itself (an earlier response, a stored prompt, a search).
     ``processing`` is the service tier that was asked for, None without one; ``extras`` what will be billed beside the
-    tokens. ``prefix`` begins the prompt and finds a deployment that has it cached.
+    tokens. ``has_audio`` says that the prompt has audio in it, ``asks_audio`` that the answer may: any token of it may
+    then be one of audio. ``prefix`` begins the prompt and finds a deployment that has it cached.
     """
 
     operation: Operation
@@ -55,6 +56,8 @@ class Question(Struct, frozen=True, kw_only=True, gc=False):
     processing: str | None
     extras: tuple[ExtraKind, ...]
     prefix: bytes
+    has_audio: bool = False
+    asks_audio: bool = False
 
     @property
     def body_bytes(self) -> int:
