@@ -196,10 +196,10 @@ class RowPricer:
         self._fee = _scaled(fee, self._digits + 9)
         self._tiers = tuple((tier.above_input_tokens, self._rates(tier)) for tier in card.tiers)
 
-    def _rates(self, rates: PriceRates) -> dict[TokenKind, int]:
-        """Nano-dollars per token of each kind that has a price, times the divisor."""
-        found = {kind: _rate(rates, kind) for kind in _KINDS}
-        return {kind: _scaled(each[1], self._digits + 3) for kind, each in found.items() if each is not None}
+    def _rates(self, rates: PriceRates) -> tuple[int | None, ...]:
+        """Nano-dollars per token of each kind, times the divisor; None for a kind without a price."""
+        found = [_rate(rates, kind) for kind in _KINDS]
+        return tuple(None if each is None else _scaled(each[1], self._digits + 3) for each in found)
 
     def nano_usd(self, usage: Usage) -> int:
         """What a request with this usage costs, in nano-dollars.
@@ -212,11 +212,11 @@ class RowPricer:
             if usage.input_tokens > above:
                 rates = higher
         scaled_nano_usd = self._fee
-        for kind, tokens in _tokens(usage):
+        for tokens, rate in zip(_counts(usage), rates, strict=False):
             if tokens:
-                if kind not in rates:
+                if rate is None:
                     return price(self.card, usage).nano_usd  # which says why it is refused
-                scaled_nano_usd += tokens * rates[kind]
+                scaled_nano_usd += tokens * rate
         whole, rest = divmod(scaled_nano_usd, self._divisor)
         twice = 2 * rest
         return whole + (twice > self._divisor or (twice == self._divisor and whole & 1))
@@ -272,33 +272,33 @@ def refusal(card: PriceCard, totals: TokenTotals) -> str:
     return f"no published {' or '.join(sorted(unpriced))} price" if unpriced else ""
 
 
-def _tokens(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
+def _tokens(usage: Usage) -> Iterator[tuple[TokenKind, int]]:
+    return zip(_KINDS, _counts(usage), strict=False)
+
+
+def _counts(usage: Usage) -> tuple[int, ...]:
+    """Tokens in the order of the kinds; without audio, those of text only."""
     if usage.input_audio_tokens or usage.output_audio_tokens:
-        return _tokens_with_audio(usage)
-    return (
-        ("input", usage.uncached_input_tokens),
-        ("cache_read", usage.cache_read_tokens),
-        ("cache_write_5m", usage.cache_write_5m_tokens),
-        ("cache_write_1h", usage.cache_write_1h_tokens),
-        ("output", usage.output_tokens - usage.reasoning_tokens),
-        ("reasoning", usage.reasoning_tokens),
-    )
+        return _counts_with_audio(usage)
+    read, written_5m, written_1h = usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+    uncached = usage.input_tokens - read - written_5m - written_1h
+    return uncached, read, written_5m, written_1h, usage.output_tokens - usage.reasoning_tokens, usage.reasoning_tokens
 
 
-def _tokens_with_audio(usage: Usage) -> tuple[tuple[TokenKind, int], ...]:
+def _counts_with_audio(usage: Usage) -> tuple[int, ...]:
     """As genai-prices parts them: audio is taken from text, cached audio from cache reads and from audio."""
     cached_audio = usage.cache_read_audio_tokens
     uncached_audio = usage.input_audio_tokens - cached_audio
     return (
-        ("input", usage.uncached_input_tokens - uncached_audio),
-        ("cache_read", usage.cache_read_tokens - cached_audio),
-        ("cache_write_5m", usage.cache_write_5m_tokens),
-        ("cache_write_1h", usage.cache_write_1h_tokens),
-        ("output", usage.output_tokens - usage.reasoning_tokens - usage.output_audio_tokens),
-        ("reasoning", usage.reasoning_tokens),
-        ("input_audio", uncached_audio),
-        ("cache_read_audio", cached_audio),
-        ("output_audio", usage.output_audio_tokens),
+        usage.uncached_input_tokens - uncached_audio,
+        usage.cache_read_tokens - cached_audio,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+        usage.output_tokens - usage.reasoning_tokens - usage.output_audio_tokens,
+        usage.reasoning_tokens,
+        uncached_audio,
+        cached_audio,
+        usage.output_audio_tokens,
     )
 
 

@@ -39,6 +39,7 @@ class GroupCommit:
         self._queue: deque[Settled] = deque()
         self._batch: list[Settled] = []
         self._wake = threading.Event()
+        self._woken = False  # spares the event loop a look at the event for every record
         self._stop = False
         self._connection: sqlite3.Connection | None = None
         self._recorder: Recorder | None = None
@@ -69,11 +70,13 @@ class GroupCommit:
             self._oldest_s = time.monotonic()
         self.newest = settled.sequence
         self._queue.append(settled)
-        self.wake()
+        if not self._woken:
+            self.wake()
 
     def wake(self) -> None:
         """Something was journaled: sync it within the time that entries gather."""
-        if not self._wake.is_set():
+        if not self._woken:
+            self._woken = True
             self._wake.set()
 
     def stop(self) -> bool:
@@ -89,6 +92,7 @@ class GroupCommit:
             self._wake.wait()
             time.sleep(max(0.0, begun_s + GATHER_S - time.monotonic()))
             self._wake.clear()
+            self._woken = False  # after the event: what was journaled before this is synced now, what comes after wakes
             begun_s = time.monotonic()
             self._cycle()
             if self.failure is not None and not self._stop:

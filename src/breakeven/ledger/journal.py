@@ -36,6 +36,7 @@ class Segment:
     __slots__ = (
         "_pages",
         "descriptor",
+        "end_of_room",
         "first_sequence",
         "last_sequence",
         "live",
@@ -48,6 +49,7 @@ class Segment:
     def __init__(self, path: Path, size_bytes: int) -> None:
         self.path = path
         self.size_bytes = size_bytes
+        self.end_of_room = size_bytes - LARGEST_BYTES
         self.position = len(MAGIC)
         self.synced = 0
         self.first_sequence = 0
@@ -66,7 +68,8 @@ class Segment:
     @property
     def free_bytes(self) -> int:
         """Room for records; the last of them may be as large as any, so that much is kept out of it."""
-        return max(0, self.size_bytes - LARGEST_BYTES - self.position)
+        room = self.end_of_room - self.position
+        return room if room > 0 else 0
 
     def takes(self, n_bytes: int) -> bool:
         """Whether so much still goes into the file, counting what is kept out of `free_bytes`."""
@@ -74,10 +77,12 @@ class Segment:
 
     def write(self, data: bytes, sequence: int) -> None:
         """Append one framed record."""
-        end = self.position + len(data)
-        self._pages[self.position : end] = data
+        start = self.position
+        end = start + len(data)
+        self._pages[start:end] = data
         self.position = end
-        self.first_sequence = self.first_sequence or sequence
+        if not self.first_sequence:
+            self.first_sequence = sequence
         self.last_sequence = sequence
 
     def close(self) -> None:
@@ -128,8 +133,9 @@ class Journal:
             Unavailable: the disk is full, or the journal as large as it may become.
         """
         wanted = self.promised_bytes + n_bytes
-        while wanted > self.free_bytes:
-            self._extend()
+        if wanted > self.current.end_of_room - self.current.position:  # nearly always it goes into the current segment
+            while wanted > self.free_bytes:
+                self._extend()
         self.promised_bytes = wanted
 
     def withdraw(self, n_bytes: int) -> None:
@@ -142,18 +148,21 @@ class Journal:
         Raises:
             Unavailable: the record is too long, or there is no room.
         """
-        data = framed(record, self.next_sequence)
+        sequence = self.next_sequence
+        data = framed(record, sequence)
         if len(data) > LARGEST_BYTES:
             raise Unavailable(
                 "a record is too long for the journal",
                 cause=f"it takes {len(data):,} bytes of {LARGEST_BYTES:,}",
                 hint="send fewer or shorter tags",
             )
-        if not self.current.free_bytes and (self._spares or not self.current.takes(len(data))):
+        current = self.current
+        if current.position >= current.end_of_room and (self._spares or not current.takes(len(data))):
             self._roll()
-        self.current.write(data, self.next_sequence)
-        self.next_sequence += 1
-        return self.current
+            current = self.current
+        current.write(data, sequence)
+        self.next_sequence = sequence + 1
+        return current
 
     @property
     def free_bytes(self) -> int:

@@ -34,11 +34,13 @@ def check_storable(entry: LedgerEntry) -> None:
     Raises:
         ValueError: an amount, a number of tokens or a time that no request has.
     """
-    amounts = (entry.list_nano_usd, entry.effective_nano_usd, entry.baseline_nano_usd)
-    if min(amounts) < 0 or max(amounts) > LARGEST_ENTRY_NANO_USD:
+    most = LARGEST_ENTRY_NANO_USD
+    amounts = listed, effective, baseline = entry.list_nano_usd, entry.effective_nano_usd, entry.baseline_nano_usd
+    if not (0 <= listed <= most and 0 <= effective <= most and 0 <= baseline <= most):
         raise ValueError(f"request {entry.request_id} cannot have cost {amounts}")
-    if max(entry.usage.input_tokens, entry.usage.output_tokens) > LARGEST_ENTRY_TOKENS:
-        raise ValueError(f"request {entry.request_id} cannot have used {entry.usage}")
+    usage = entry.usage
+    if usage.input_tokens > LARGEST_ENTRY_TOKENS or usage.output_tokens > LARGEST_ENTRY_TOKENS:
+        raise ValueError(f"request {entry.request_id} cannot have used {usage}")
     if not (entry.duration_s >= 0 and (entry.ttft_s is None or entry.ttft_s >= 0)):  # NaN is neither
         raise ValueError(f"request {entry.request_id} cannot have taken {entry.duration_s}, {entry.ttft_s} s")
 
@@ -123,19 +125,22 @@ class Recorder:
         return found
 
     def _roll_up(self, batch: Iterable[Settled]) -> None:
-        sums: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(SUMS))
+        rows: defaultdict[_RollupGroup, list[tuple[int, ...]]] = defaultdict(list)
         for settled in batch:
-            row = sums[_rollup_group(settled)]
-            for place, value in enumerate(_rollup_values(settled)):
-                row[place] += value
-        self._connection.executemany(_ADD_ROLLUP, [(*group, *values) for group, values in sums.items()])
+            rows[_rollup_group(settled)].append(_rollup_values(settled))
+        sums = [
+            (*names, tags_text(tags), *map(sum, zip(*values, strict=True))) for (*names, tags), values in rows.items()
+        ]
+        self._connection.executemany(_ADD_ROLLUP, sums)
 
     def _spend(self, batch: Iterable[Settled]) -> None:
-        sums: defaultdict[tuple[str, str, str, int], int] = defaultdict(int)
+        together: defaultdict[tuple[tuple[Scope, ...], int], int] = defaultdict(int)
         for settled in batch:
-            slot = slot_s(settled.at_ns)
-            for scope in settled.scopes:
-                sums[(*scope, slot)] += settled.entry.effective_nano_usd
+            together[settled.scopes, slot_s(settled.at_ns)] += settled.entry.effective_nano_usd
+        sums: defaultdict[tuple[str, str, str, int], int] = defaultdict(int)
+        for (scopes, slot), nano_usd in together.items():
+            for scope in scopes:
+                sums[(*scope, slot)] += nano_usd
         self._connection.executemany(_ADD_SPENDING, [(*place, nano_usd) for place, nano_usd in sums.items()])
 
 
@@ -157,7 +162,10 @@ def tags_text(tags: Sequence[str]) -> str:
     return msgspec.json.encode(tags).decode() if tags else "[]"
 
 
-def _rollup_group(settled: Settled) -> tuple[Any, ...]:
+_RollupGroup = tuple[int, str, str, str, str, str, str, str, tuple[str, ...]]
+
+
+def _rollup_group(settled: Settled) -> _RollupGroup:
     entry = settled.entry
     return (
         slot_s(settled.at_ns),
@@ -168,7 +176,7 @@ def _rollup_group(settled: Settled) -> tuple[Any, ...]:
         entry.served_model,
         entry.deployment,
         entry.outcome,
-        tags_text(entry.tags),
+        entry.tags,
     )
 
 

@@ -177,7 +177,7 @@ class SqliteLedger:
             raise ValueError(f"request {request_id} has a hold already")
         if bound_nano_usd > LARGEST_ENTRY_NANO_USD:
             raise InputError("the request may cost more than 1,000,000 US dollars", hint="lower its max_tokens")
-        if not self._refuses:
+        if self._commit.failure is None or not self._refuses:
             return
         if self._mode == "deny":
             raise Unavailable(

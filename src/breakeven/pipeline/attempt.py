@@ -100,8 +100,8 @@ class Attempt:
             request_id=call.request_id,
             attempt=self.number,
             started_at_ns=self.started_at_ns,
-            duration_s=round(self.duration_s, 6),
-            ttft_s=None if self.ttft_s is None else round(self.ttft_s, 6),
+            duration_s=_whole_microseconds(self.duration_s),
+            ttft_s=None if self.ttft_s is None else _whole_microseconds(self.ttft_s),
             tenant=call.key.tenant,
             team=call.key.team,
             user=call.key.user,
@@ -141,7 +141,7 @@ class Attempt:
 
     def _baseline_nano_usd(self, requested: Route, usage: Usage, cost: RowCost) -> int:
         """What the model that was asked for would have cost with the same tokens."""
-        if any(self.target is target for target in requested.targets):
+        if self.target is requested.targets[0] or any(self.target is target for target in requested.targets):
             return cost.effective_nano_usd
         try:
             return requested.targets[0].prices.cost(usage, self.started_at_ns).effective_nano_usd
@@ -153,3 +153,8 @@ class Attempt:
             (b"x-breakeven-request-id", self.call.request_id.encode("ascii")),
             (b"x-breakeven-decision", self.decision.text.encode("utf-8")),
         ]
+
+
+def _whole_microseconds(elapsed_s: float) -> float:
+    """Rounded as a row states it; ``round`` to six places takes five times as long."""
+    return int(elapsed_s * 1e6 + 0.5) / 1e6

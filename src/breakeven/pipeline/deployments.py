@@ -18,6 +18,7 @@ from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
 
 _BYTES_PER_TOKEN: Final = 4
+_REQUESTED: Final[tuple[Reason, ...]] = ("requested",)
 _NOT_ITS_FAULT: Final = frozenset({"busy"})
 
 
@@ -41,7 +42,7 @@ class Deployments:
         Where there are fewer than attempts, the first ones come again.
         """
         if len(route.targets) == 1 and not route.fallbacks:
-            return (Candidate(target=route.targets[0], reasons=("requested",)),) * self._rule.most_attempts
+            return (Candidate(route.targets[0], _REQUESTED),) * self._rule.most_attempts
         by_state = {id(self._state(target)): target for target in route.targets}
         choice = choose(
             tuple(map(self._state, route.targets)),

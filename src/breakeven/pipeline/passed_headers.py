@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 PASSED_ON: Final = (b"content-type", b"retry-after", b"x-request-id", b"request-id", b"x-should-retry")
@@ -13,8 +14,9 @@ _OURS: Final = (b"openai-organization", b"openai-project", b"anthropic-organizat
 
 def passed_on(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """The headers of an upstream's answer that go to the client."""
-    return [
-        (name, value)
-        for name, value in headers.items()
-        if name in PASSED_ON or (name.startswith(PASSED_PREFIXES) and name not in _OURS)
-    ]
+    return [(name, value) for name, value in headers.items() if _is_passed_on(name)]
+
+
+@lru_cache(maxsize=1024)
+def _is_passed_on(name: bytes) -> bool:
+    return name in PASSED_ON or (name.startswith(PASSED_PREFIXES) and name not in _OURS)

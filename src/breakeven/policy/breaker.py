@@ -66,8 +66,10 @@ class Breaker:
         self._turn(now_s)
         self._total[0] += 1
         self._failed[0] += failed
+        if not failed:
+            return
         total, bad = sum(self._total), sum(self._failed)
-        if failed and total >= self._rule.min_requests and bad >= self._rule.failures_frac * total:
+        if total >= self._rule.min_requests and bad >= self._rule.failures_frac * total:
             self._open(now_s, self._rule.open_s)
 
     def _end_trial(self, now_s: float, *, failed: bool) -> None:
