@@ -133,7 +133,9 @@ def upstream_of_argument(text: str) -> UpstreamConfig:
     name, _, url = text.partition("=")
     if not name or not url:
         raise ConfigError(
-            f"{text!r} is no upstream", hint="--upstream openai=https://api.openai.com, or --upstream echo"
+            f"{text!r} is no upstream",
+            cause="an upstream is a name, = and the URL of a model server",
+            hint="--upstream openai=https://api.openai.com, or --upstream echo",
         )
     wire: Wire = "anthropic" if "anthropic" in (name, *url.split("/")[2:3][0].split(".")) else "openai"
     return UpstreamConfig(name=name, url=url, wire=wire)

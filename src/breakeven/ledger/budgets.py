@@ -43,7 +43,7 @@ def put(connection: sqlite3.Connection, budget: Budget) -> None:
         InputError: an amount or a share of it that makes no sense.
     """
     if not 0 <= budget.limit_nano_usd <= LARGEST_NANO_USD:
-        raise InputError("a budget is between 0 and 1,000,000,000 US dollars", hint="--usd 100")
+        raise InputError("a budget is between 0 and 1,000,000,000 US dollars", hint="state an amount such as 100")
     if not 0 < budget.alert_frac <= 1:
         raise InputError("a budget is reported from a share of it between 0 and 1", hint="--alert-frac 0.8")
     window = budget.window

@@ -183,7 +183,7 @@ class SqliteLedger:
             raise Unavailable(
                 "the ledger cannot be written, and no request is sent without it",
                 cause=self._commit.failure,
-                hint="free the ledger file, or serve with --ledger-mode journal",
+                hint='free the ledger file, or set ledger_unavailable = "journal" under [gateway] and restart',
             )
         raise Unavailable(
             "the ledger cannot be written, and too many rows wait for it",

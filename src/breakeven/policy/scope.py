@@ -37,6 +37,6 @@ def parse_scope(tenant: str, text: str) -> Scope:
         raise InputError(
             f"{text!r} is no scope",
             cause=f"a scope is KIND:NAME, KIND one of {', '.join(SCOPE_KINDS)}; a tag is tag:KEY=VALUE",
-            hint="--scope user:alice",
+            hint="user:alice, or tag:project=atlas",
         )
     return Scope(tenant, kind, name)

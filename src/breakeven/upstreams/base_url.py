@@ -96,7 +96,7 @@ def read_base_url(text: str, *, allow_insecure: bool = False, allow_link_local: 
 
 
 def _parts(text: str, *, allow_insecure: bool, allow_link_local: bool) -> BaseUrl:
-    hint = 'base_url = "https://api.openai.com/v1", and the key in the environment variable that api_key_env names'
+    hint = 'write it as "https://api.openai.com/v1", its key in the variable that api_key_env names'
     try:
         split = urlsplit(text)
         port = split.port
