@@ -1,0 +1,49 @@
+"""The seam to remembered answers: what is kept of an answer, and how it is found again."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from breakeven.catalog.usage import Usage
+
+
+class StoredAnswer(Struct, frozen=True, kw_only=True, array_like=True):
+    """A complete, good answer as its client got it, and what it used when it was bought.
+
+    ``pieces`` is one body, or the events of a stream without what the gateway adds at its end. ``call_ids`` are the
+    ids of the tool calls in it, which are made anew wherever it is served again. Times are nanoseconds since 1970, UTC.
+    """
+
+    content_type: bytes
+    pieces: tuple[bytes, ...]
+    stream: bool
+    served_model: str
+    deployment: str
+    provider: str
+    usage: Usage
+    processing: str
+    call_ids: tuple[bytes, ...]
+    stored_at_ns: int
+    expires_at_ns: int
+
+
+class ResponseStore(Protocol):
+    """Answers by key. A store that is away or slow answers None: the cache is never why a request fails."""
+
+    async def get(self, key: bytes, now_ns: int) -> StoredAnswer | None:
+        """The answer with this key, if it is there and has not expired."""
+        ...
+
+    def put(self, key: bytes, answer: StoredAnswer) -> None:
+        """Keep an answer; returns at once, and what cannot be kept is dropped."""
+        ...
+
+    def epoch(self, tenant: str) -> int:
+        """How often a tenant's answers were flushed; part of every key, so that a flush takes no search."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is waiting, and end."""
+        ...
