@@ -13,10 +13,11 @@ from breakeven.catalog.negotiated import PriceConfig
 from breakeven.catalog.pricing import RowPricer
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError
+from breakeven.options.instance_hours import month_usd
 from breakeven.review.finding import Finding, Tally
 from breakeven.review.logged_request import LoggedRequest
 from breakeven.review.rule import PromptRule
-from breakeven.units import HOURS_PER_DAY, HOURS_PER_MONTH, NANO_USD_PER_USD, SECONDS_PER_HOUR, rounded_usd
+from breakeven.units import HOURS_PER_DAY, SECONDS_PER_HOUR, usd
 
 Log = Callable[[], Iterable[LoggedRequest]]
 """Goes through the log anew."""
@@ -31,7 +32,7 @@ class Stretch:
 
     def usd_per_month(self, nano_usd: int) -> Decimal:
         """An amount of the log as US dollars a month of 730 hours, rounded to a nano-dollar."""
-        return rounded_usd(Fraction(nano_usd, NANO_USD_PER_USD) * HOURS_PER_MONTH / Fraction(self.hours))
+        return month_usd(usd(nano_usd), Fraction(self.hours))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
