@@ -40,13 +40,14 @@ class Tls:
         self._load(self.context)
 
     def _load(self, context: ssl.SSLContext) -> None:
-        for name, file in (("certificate", self._certificate), ("key", self._key)):
+        for name, file, hint in (
+            ("certificate", self._certificate, "--tls-certificate FILE"),
+            ("key", self._key, "--tls-key FILE"),
+        ):
             try:
                 file.read_bytes()
             except OSError as error:
-                raise InputError(
-                    f"cannot read the TLS {name} {file}", cause=error.strerror, hint=f"--tls-{name} FILE"
-                ) from error
+                raise InputError(f"cannot read the TLS {name} {file}", cause=error.strerror, hint=hint) from error
         try:
             context.load_cert_chain(self._certificate, self._key, password=self._no_password)
         except ssl.SSLError as error:
