@@ -22,7 +22,7 @@ from breakeven.gateway.http_server import HttpServer
 from breakeven.gateway.limits import Limits
 from breakeven.gateway.listening import Listening, Tls
 from breakeven.gateway.metrics import Metrics
-from breakeven.gateway.model_calls import MODEL_PATH, ModelCalls
+from breakeven.gateway.model_calls import COUNT_PATH, MODEL_PATH, ModelCalls
 from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.traces import traces_to
@@ -160,6 +160,7 @@ class Gateway:
         calls = ModelCalls(self.pipeline, self._traces)
         for operation, path in PATHS.items():
             router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
+        router.add("POST", COUNT_PATH, calls.count_tokens)
         router.add("GET", "/v1/models", calls.models)
         router.add("GET", f"{MODEL_PATH}*", calls.model)
         Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)
