@@ -11,7 +11,6 @@ from breakeven.policy.rate_limit import RateLimiter
 from breakeven.policy.virtual_key import RateLimits, VirtualKey
 from breakeven.upstreams.wire import Question
 
-_UNLIMITED: Final = RateLimits()
 _BYTES_PER_TOKEN: Final = 4
 
 
@@ -43,7 +42,7 @@ class KeyLimits:
         Raises:
             Refusal: a limit is in the way; when to ask again is in it.
         """
-        if key.limits == _UNLIMITED:
+        if key.limits.are_none:
             return None
         limits, limiter = self._limiters.get(key.key_id, (None, None))
         if limiter is None or limits != key.limits:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
@@ -74,7 +76,7 @@ class Target:
         return (question.max_output_tokens or self.max_output_tokens) * question.choices
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True):
     """A deployment that a request may go to, and why to this one."""
 
     target: Target
