@@ -189,10 +189,10 @@ def test_a_new_configuration_has_new_weights_secrets_and_says_what_must_wait(fle
             assert places == ({"a"} if first else {"b"})
             fleet.ask("alone")
             assert fleet.providers["a"].heard[-1].headers["authorization"] == f"Bearer sk-number-{first}"
-        assert "takes effect when" not in fleet.live.log
-        file.write_text(former.replace("[gateway]", "[gateway]\nmax_attempts = 2"))
+        assert "take effect when" not in fleet.live.log
+        file.write_text(former.replace("[gateway]", "[gateway]\nmax_header_bytes = 9000"))
         assert fleet.admin("POST", "/admin/reload").status_code == 200
-        assert "[gateway] takes effect when the gateway is started again" in fleet.live.log
+        assert "max_header_bytes: take effect when the gateway is started again" in fleet.live.log
     finally:
         file.write_text(former)
         fleet.admin("POST", "/admin/reload")
