@@ -18,6 +18,9 @@ from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
 
 _BYTES_PER_TOKEN: Final = 4
+_CACHED_FROM_BYTES: Final = 1_024
+"""A shorter body has fewer tokens than a hosted provider caches from (OpenAI, Anthropic: 1,024; a token is a byte or
+more), and is soon read anew by a server of one's own."""
 _REQUESTED: Final[tuple[Reason, ...]] = ("requested",)
 _NOT_ITS_FAULT: Final = frozenset({"busy"})
 
@@ -49,7 +52,7 @@ class Deployments:
         by_state = {id(self._state(target)): target for target in route.targets}
         choice = choose(
             tuple(map(self._state, route.targets)),
-            prefix=question.prefix,
+            prefix=question.prefix if question.body_bytes >= _CACHED_FROM_BYTES else b"",
             tokens=_tokens(question),
             now_s=monotonic(),
             ticket=request_id.encode("ascii"),
