@@ -72,7 +72,9 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names; they hold from one start to the next.
+    """The ``[gateway]`` table: limits and modes, in the units of their names.
+
+    Those of `TAKEN_AT_ONCE` may change while the gateway serves; the others hold from one start to the next.
 
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
@@ -92,6 +94,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     retention_days: int | None = None
     metrics_public: bool = False
     otlp_endpoint: str = ""
+
+
+TAKEN_AT_ONCE: Final = (
+    "budget_wait_s",
+    "drain_after_disconnect_s",
+    "retry_within_s",
+    "max_attempts",
+    "retention_days",
+    "metrics_public",
+)
+"""Settings that hold as soon as the configuration is read again."""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
