@@ -7,6 +7,7 @@ provider makes from what it keeps or finds itself, and those that make it keep s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -28,6 +29,7 @@ NotCached = Literal[
     "background",
     "provider_tools",
     "audio",
+    "linked",
     "tool_results",
     "unreadable",
 ]
@@ -35,8 +37,9 @@ NotCached = Literal[
 
 ``off``: its route has no cache. ``no_store``: its client said so. ``not_deterministic``: no seed, and no temperature or
 one above the route's. ``stored``: the provider is to keep the answer. ``remembered``: it continues what the provider
-keeps. ``provider_tools``: the provider searches, runs code or calls others. ``tool_results``: a tool has done something
-that the answer is about. ``unreadable``: its JSON means two things, or nothing.
+keeps. ``provider_tools``: the provider searches, runs code or calls others. ``linked``: it shows what is at an address,
+which may change. ``tool_results``: a tool has done something that the answer is about. ``unreadable``: its JSON means
+two things, or nothing.
 """
 
 
@@ -63,6 +66,7 @@ _GENERATION: Final[Mapping[str, NotCached]] = {
     "data_sources": "provider_tools",
     "mcp_servers": "provider_tools",
     "container": "remembered",
+    "thread": "remembered",
     "top_logprobs": "logprobs",
     "audio": "audio",
 }
@@ -87,6 +91,9 @@ _SEEDED: Final = ("chat", "completions")
 
 _OWN_TOOLS: Final = frozenset((None, "function", "custom", "namespace"))
 """Types of tools that the client runs and describes itself. Any other is the provider's, or unknown."""
+
+_LINK: Final = re.compile(rb'"(?:image_|file_|video_|audio_)?url"\s*:\s*"https?:')
+"""Quotes within a text are escaped in JSON, so a text that speaks of ``"url": "https:`` is none."""
 
 _TOOL_SIGNS: Final = (b"tool", b"function", b"_output", b"\\u")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -144,8 +151,12 @@ def _beyond_flags(operation: Operation, fields: Mapping[str, Raw], rule: CacheRu
     if "tools" in fields and any(tool.type not in _OWN_TOOLS for tool in _TOOLS.decode(fields["tools"]) or ()):
         yield "provider_tools"
     prompt = fields.get("input" if operation == "responses" else "messages")
-    if prompt is not None and not rule.pure_tools and _has_tool_results(prompt):
-        yield "tool_results"
+    if prompt is not None:
+        text = bytes(prompt)
+        if text.find(b"http") >= 0 and _LINK.search(text):
+            yield "linked"
+        if not rule.pure_tools and _has_tool_results(text):
+            yield "tool_results"
 
 
 def _is_deterministic(operation: Operation, fields: Mapping[str, Raw], max_temperature: float) -> bool:
@@ -163,9 +174,8 @@ def _asks_logprobs(operation: Operation, fields: Mapping[str, Raw]) -> bool:
     return operation == "responses" and "include" in fields and b"logprobs" in bytes(fields["include"])
 
 
-def _has_tool_results(prompt: Raw) -> bool:
-    text = bytes(prompt)
-    if not any(text.find(sign) >= 0 for sign in _TOOL_SIGNS):
+def _has_tool_results(prompt: bytes) -> bool:
+    if not any(prompt.find(sign) >= 0 for sign in _TOOL_SIGNS):
         return False
     turns = _TURNS.decode(prompt)
     return isinstance(turns, list) and any(map(_is_tool_result, turns))
