@@ -1,9 +1,9 @@
 """The name under which an answer is remembered: a digest of all that could make it another answer.
 
 Whatever the provider gets is in the key, unless it is one of the `neutral_fields`, with the reason why it makes no
-other answer. So a field that nobody here has heard of makes another key, never a wrong answer. What stands before the fields
-is the server's own knowledge and cannot be written in a body: who asks, how often their answers were flushed, by which
-endpoint, and what serves the model now.
+other answer. So a field that nobody here has heard of makes another key, never a wrong answer. What stands before the
+fields is the server's own knowledge and cannot be written in a body: who asks, how often their answers were flushed, by
+which endpoint, and what serves the model now.
 
 Two bodies share a key if they say the same to every reader of JSON: the order of names and the space between values do
 not matter, at any depth, and neither does how a letter or a number is written (``1e2`` is ``100.0``). A whole number

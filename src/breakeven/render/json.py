@@ -27,6 +27,8 @@ SCHEMA_NAMES = (
     "entries",
     "backup",
     "prune",
+    "cache-stats",
+    "cache-flush",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 
