@@ -15,7 +15,7 @@ from breakeven.plan.repeats import (
     Repeats,
     duplicates,
     durations_s,
-    repeated_prefix_frac,
+    repeated_prefix_fracs,
     replay_repeats,
 )
 from breakeven.workload.request_identity import NO_CONTENT
@@ -113,7 +113,7 @@ def naive_prefix_frac(trace: Trace, ttl_s: float, min_tokens: int) -> float:
 def test_prefix_reuse_is_that_of_a_plain_walk(shared_data: Path, ttl_s: float, min_tokens: int) -> None:
     trace = read_trace(shared_data / "traces/mooncake_conversation.jsonl", keep_blocks=True)
     assert trace.blocks is not None
-    told = repeated_prefix_frac(trace, trace.blocks, ttl_s, min_tokens)
+    (told,) = repeated_prefix_fracs(trace, trace.blocks, [ttl_s], min_tokens)
     assert told == pytest.approx(naive_prefix_frac(trace, ttl_s, min_tokens), abs=1e-12)
     if ttl_s == FOR_EVER_S and not min_tokens:
         assert told == pytest.approx(trace.prefix_reuse_frac)

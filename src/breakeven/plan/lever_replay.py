@@ -21,7 +21,7 @@ from breakeven.plan.repeats import (
     Repeats,
     duplicates,
     durations_s,
-    repeated_prefix_frac,
+    repeated_prefix_fracs,
     replay_repeats,
 )
 from breakeven.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -81,6 +81,8 @@ def replay_levers(question: LeverQuestion) -> LeverReport:
     results = tuple(
         repeats.result(name) if name != "prompt-cache" else _prompt_cache(question, without) for name in question.levers
     )
+    if question.asked is not None and results[0].unknown:
+        raise TraceError(f"{trace.name}: what the {question.asked} saves is unknown", cause=results[0].unknown)
     return LeverReport(
         trace_name=trace.name,
         requests=trace.rows,
@@ -156,9 +158,9 @@ def _prefixes(trace: Trace) -> tuple[PrefixShare, ...] | None:
     blocks = trace.blocks
     if blocks is None:
         return None
+    shares = repeated_prefix_fracs(trace, blocks, PREFIX_TTLS_S, PREFIX_MIN_TOKENS)
     return tuple(
-        PrefixShare(ttl_s=ttl_s, input_tokens_frac=repeated_prefix_frac(trace, blocks, ttl_s, PREFIX_MIN_TOKENS))
-        for ttl_s in PREFIX_TTLS_S
+        PrefixShare(ttl_s=ttl_s, input_tokens_frac=share) for ttl_s, share in zip(PREFIX_TTLS_S, shares, strict=True)
     )
 
 

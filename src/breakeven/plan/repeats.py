@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,27 +71,35 @@ def replay_repeats(
     return Repeats(remembered=remembered, joined=joined)
 
 
-def repeated_prefix_frac(trace: Trace, blocks: PrefixBlocks, ttl_s: float, min_tokens: int = 0) -> float:
-    """Share of all input tokens in leading blocks that another request sent at most ``ttl_s`` before, 0..1.
+def repeated_prefix_fracs(
+    trace: Trace, blocks: PrefixBlocks, ttls_s: Sequence[float], min_tokens: int = 0
+) -> tuple[float, ...]:
+    """For each life, the share of all input tokens in leading blocks that another request sent so shortly before.
 
     Each sending prolongs a block's life, as at providers. A prefix of fewer than ``min_tokens`` counts for nothing.
     """
     counts = np.diff(blocks.offsets)
     owners = np.repeat(np.arange(trace.rows), counts)
-    is_stale = ~(_ages_s(blocks.ids, trace.arrivals_s[owners], owners) <= ttl_s)
-    leading = counts.copy()
-    np.minimum.at(leading, owners[is_stale], np.flatnonzero(is_stale) - blocks.offsets[owners[is_stale]])
-    reused = np.minimum(leading * blocks.block_tokens, trace.input_tokens)
-    return float(reused[reused >= min_tokens].sum() / max(1, int(trace.input_tokens.sum())))
+    ages_s = _ages_s(blocks.ids, trace.arrivals_s[owners], owners)
+    input_tokens = max(1, int(trace.input_tokens.sum()))
+    found = []
+    for ttl_s in ttls_s:
+        stale = np.flatnonzero(~(ages_s <= ttl_s))
+        leading = counts.copy()
+        np.minimum.at(leading, owners[stale], stale - blocks.offsets[owners[stale]])
+        reused = np.minimum(leading * blocks.block_tokens, trace.input_tokens)
+        found.append(int(reused[reused >= min_tokens].sum()) / input_tokens)
+    return tuple(found)
 
 
 def _ages_s(ids: NDArray[np.int64], sent_s: NDArray[np.float64], owners: NDArray[np.int64]) -> NDArray[np.float64]:
     """Seconds since another request sent the same block; NaN for the first, or twice in one request."""
     order = np.argsort(ids, kind="stable")
-    is_again = (ids[order][1:] == ids[order][:-1]) & (owners[order][1:] != owners[order][:-1])
-    ages = np.full(len(ids), np.nan)
-    ages[order[1:][is_again]] = (sent_s[order][1:] - sent_s[order][:-1])[is_again]
-    return ages
+    ids, sent_s, owners = ids[order], sent_s[order], owners[order]
+    is_again = (ids[1:] == ids[:-1]) & (owners[1:] != owners[:-1])
+    ages_s = np.full(len(ids), np.nan)
+    ages_s[order[1:][is_again]] = (sent_s[1:] - sent_s[:-1])[is_again]
+    return ages_s
 
 
 def _groups(contents: NDArray[np.int64]) -> list[NDArray[np.int64]]:
