@@ -30,7 +30,13 @@ _EPHEMERAL: Final[Mapping[Ttl, bytes]] = {
 _BREAKPOINT: Final = b'"prompt_cache_breakpoint":{"mode":"explicit"}'
 _EXPLICIT_ONLY: Final = b'"prompt_cache_options":{"mode":"explicit"}'
 _TEXT_BLOCK: Final = b'[{"type":"text","text":', b"}]"
-_CALLERS: Final = (b'"cache_control"', b'"prompt_cache_')
+_CALLERS: Final = tuple(
+    b'"%b"' % name
+    for name in (
+        *(b"cache_control", b"prompt_cache_key", b"prompt_cache_options"),
+        *(b"prompt_cache_breakpoint", b"prompt_cache_retention"),
+    )
+)
 
 
 def has_marks(body: bytes) -> bool:
