@@ -28,7 +28,7 @@ def spaced(draw: st.DrawFn, depth: int = 2) -> list[str]:
     """The tokens of a JSON value, with whitespace between them as tokens of its own."""
     if depth == 0 or draw(st.booleans()):
         return [draw(ATOMS)]
-    opening, closing = draw(st.sampled_from(["[]", "{}"]))
+    opening, closing = draw(st.sampled_from([("[", "]"), ("{", "}")]))
     tokens = [opening, draw(BLANK)]
     for number in range(draw(st.integers(0, 3))):
         tokens += [",", draw(BLANK)] if number else []
