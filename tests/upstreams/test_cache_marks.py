@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from openai.types.chat import CompletionCreateParams
 from pydantic import ConfigDict, TypeAdapter
 
-from breakeven.upstreams.cache_marks import MarkStyle, boundaries, has_marks, with_key, with_marks
+from breakeven.upstreams.cache_marks import MarkStyle, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundary
+from breakeven.upstreams.question_fields import read_fields
+from breakeven.upstreams.wire import WireName
 
 ANTHROPIC = TypeAdapter(MessageCreateParams, config=ConfigDict(extra="forbid"))
 OPENAI = TypeAdapter(CompletionCreateParams, config=ConfigDict(extra="forbid"))
@@ -63,6 +65,7 @@ CHAT: dict[str, Any] = {
     ],
 }
 FOUR: Any = [*("5m",) * 4]
+WIRES: dict[MarkStyle, WireName] = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
 
 
 def found(body: Any, style: MarkStyle = "cache_control", **options: Any) -> tuple[Boundary, ...]:
@@ -105,7 +108,7 @@ def test_the_golden_bytes_of_a_marked_chat() -> None:
     assert text == (
         b'{"messages": [{"role": "system", "content": [{"type":"text","text":"A",'
         b'"prompt_cache_breakpoint":{"mode":"explicit"}}]}, {"role": "user", "content": [{"type": "text", "text": "B"'
-        b',"prompt_cache_breakpoint":{"mode":"explicit"}}]}], "n": 1,"prompt_cache_options":{"mode":"explicit"}}'
+        b',"prompt_cache_breakpoint":{"mode":"explicit"}}]}], "n": 1}'
     )
     assert marked({"messages": messages}, [], "prompt_cache_breakpoint") == json.dumps({"messages": messages}).encode()
 
@@ -121,13 +124,12 @@ def test_any_boundary_can_be_marked_and_the_official_client_could_have_sent_it(
         types.validate_python(sent, strict=False)
         assert json.dumps(sent).count(f'"{style}"') == 1
         assert without_marks(sent) == without_marks(body)
-        assert has_marks(json.dumps(sent).encode())
+        assert says_what_to_cache(json.dumps(sent).encode(), {}, WIRES[style])
 
 
 def without_marks(body: Any) -> Any:
     """What is left where marks are taken off and a list of one text is as good as the text."""
     body = copy.deepcopy(body)
-    body.pop("prompt_cache_options", None)
     for place in [body, *body["messages"]]:
         for name in ("system", "content"):
             if isinstance(text := place.get(name), str):
@@ -200,20 +202,29 @@ def test_the_bytes_of_an_image_are_no_tokens() -> None:
         assert tokens[place] - tokens[place - 1] < ATTACHMENT_TOKENS + 50
 
 
+EPHEMERAL = {"type": "ephemeral"}
+PROSE = 'write "cache_control": {} and "prompt_cache_breakpoint"'
+
+
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("wire", "fields", "says"),
     [
-        ({}, False),
-        ({"messages": [{"role": "user", "content": 'write "cache_control": {} and "prompt_cache_key"'}]}, False),
-        ({"cache_control": {"type": "ephemeral"}}, True),
-        ({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}, True),
-        ({"prompt_cache_key": "k"}, True),
-        ({"prompt_cache_options": {"mode": "implicit"}}, True),
-        ({"prompt_cache_retention": "24h"}, True),
+        ("anthropic", {}, False),
+        ("anthropic", {"messages": [{"role": "user", "content": PROSE}]}, False),
+        ("anthropic", {"cache_control": EPHEMERAL}, True),
+        ("anthropic", {"system": [{"type": "text", "text": "a", "cache_control": EPHEMERAL}]}, True),
+        ("anthropic", {"tools": [{**TOOLS[0], "cache_control": {**EPHEMERAL, "ttl": "1h"}}]}, True),
+        ("openai", {}, False),
+        ("openai", {"messages": [{"role": "user", "content": PROSE}]}, False),
+        ("openai", {"prompt_cache_key": "k"}, True),
+        ("openai", {"prompt_cache_options": {"mode": "implicit"}}, True),
+        ("openai", {"prompt_cache_retention": "24h"}, True),
+        ("openai", {"messages": [{"content": [{"text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]}]}, True),
     ],
 )
-def test_a_caller_who_says_anything_of_a_cache_is_heard(fields: dict[str, Any], says: bool) -> None:
-    assert has_marks(json.dumps({**MESSAGE, **fields}).encode()) is says
+def test_a_caller_who_says_anything_of_a_cache_is_heard(wire: WireName, fields: dict[str, Any], says: bool) -> None:
+    body = json.dumps({**(MESSAGE if wire == "anthropic" else CHAT), **fields}).encode()
+    assert says_what_to_cache(body, read_fields(body), wire) is says
 
 
 @pytest.mark.parametrize(
