@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Set
 
 from breakeven.errors import InputError
 from breakeven.pipeline.call import Call
@@ -22,7 +22,7 @@ class Pipeline:
         self.shared = shared
         self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
-        self._lives: set[RequestLife | TokenCount] = set()
+        self._lives: dict[str, RequestLife | TokenCount] = {}
 
     def serve(self, call: Call, reply: Reply) -> Awaitable[None]:
         """Answer one request of an authorised key.
@@ -49,11 +49,11 @@ class Pipeline:
         route = self.shared.allowed_route(question, call.key)
         taken = self._limits.take(call.key, question)
         life = kind(self.shared, call, question, route, reply)
-        self._lives.add(life)
+        self._lives[call.request_id] = life
         try:
             await life.run()
         finally:
-            self._lives.discard(life)
+            del self._lives[call.request_id]
             if taken is not None:
                 taken.used_tokens = life.used_tokens
                 taken.give_back()
@@ -64,10 +64,15 @@ class Pipeline:
 
     def give_up(self) -> None:
         """Settle every request under way by an estimate: the process is about to end."""
-        for life in tuple(self._lives):
+        for life in tuple(self._lives.values()):
             life.give_up()
 
     @property
     def requests_under_way(self) -> int:
         """Requests that have been taken and are not yet answered."""
         return len(self._lives)
+
+    @property
+    def under_way(self) -> Set[str]:
+        """The ids of these requests, kept current: each holds the route that it began with."""
+        return self._lives.keys()
