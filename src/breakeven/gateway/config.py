@@ -41,6 +41,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     output_usd_per_mtok: Decimal | None = None
     max_output_tokens: int = 16_384
     bytes_per_input_token: float = 1.0
+    added_input_tokens: int = 512
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
