@@ -18,11 +18,12 @@ _WINDOW_TOKENS: Final = 1_048_576
 """Taken for a context window that no source states: the largest that is offered widely."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class AddedTokens:
-    """The most that a deployment adds to an input beyond what was sent: 512, or what it was seen to add."""
+    """The most that a deployment adds to an input beyond what was sent: as stated, or as it was seen to add."""
 
     tokens: int = 512
+    stated_tokens: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
