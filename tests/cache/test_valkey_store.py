@@ -195,15 +195,13 @@ def test_a_stalled_server_holds_nobody_up_and_mixes_nothing_up(
             for number in range(50):
                 await stored(store, number)
             monkeypatch.setattr(valkey_store, "BUDGET_S", 0.005)
-            found = 0
             for turn in range(60):
                 (own_server.stall if turn % 3 == 1 else own_server.go_on)()
-                found += sum(await asyncio.gather(*(ask(store, number) for number in range(turn % 50 + 1))))
+                await asyncio.gather(*(ask(store, number) for number in range(turn % 50 + 1)))
             own_server.go_on()
             monkeypatch.setattr(valkey_store, "BUDGET_S", PATIENT_S)
             assert await store.connected(10)
             assert all(await asyncio.gather(*(ask(store, number) for number in range(50))))
-            assert found >= 0
 
     run(work())
 

@@ -32,6 +32,25 @@ def open_store(name: str, *, max_bytes: int, memory_bytes: int) -> SqliteStore |
     return SqliteStore.open(Path(name), max_bytes=max_bytes, memory_bytes=memory_bytes)
 
 
+async def flush_server(url: str, tenant: str | None) -> int:
+    """Forget the answers of a tenant, or of everyone, on a server; their epoch from now on.
+
+    Raises:
+        InputError: no URL of a server.
+        Unavailable: it cannot be reached, or the optional part is not installed.
+    """
+    store = server(url, memory_bytes=0)
+    try:
+        flushed = await store.flush(tenant) if await store.connected() else None
+        if flushed is None:
+            raise Unavailable(
+                "the cache's server did not answer", cause=store.failure, hint="check that it runs, and its URL"
+            )
+        return flushed
+    finally:
+        await store.close()
+
+
 def server(url: str, *, memory_bytes: int) -> ValkeyStore:
     """A store on a Valkey or Redis server; it need not be there yet.
 

@@ -89,11 +89,14 @@ class ValkeyStore:
         self._epochs[tenant] = now_s + EPOCH_S, own + everyones
         return own + everyones
 
-    async def flush(self, tenant: str | None = None) -> bool:
-        """Forget a tenant's answers, or everyone's; whether the server heard it. They take room until they expire."""
-        name = EVERYONE if tenant is None else tenant
+    async def flush(self, tenant: str | None = None) -> int | None:
+        """Forget a tenant's answers, or everyone's; they take room until they expire.
+
+        Returns the epoch that is set; None where the server did not say that it is.
+        """
+        name, epoch = EVERYONE if tenant is None else tenant, time.time_ns()
         self._epochs.clear()
-        return await self._writes.ask(FLUSH_S, "SET", self._epoch_name(name), time.time_ns()) is not None
+        return epoch if await self._writes.ask(FLUSH_S, "SET", self._epoch_name(name), epoch) is not None else None
 
     async def lease(self, key: bytes, ttl_s: float) -> Leased:
         """Take the lease of a key, unless somebody has it. It ends by itself after ``ttl_s``."""
