@@ -32,6 +32,9 @@ from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, Fle
 from breakeven.plan.fleet_replay import no_fleet, replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.plan import Plan
+from breakeven.review.audit import LogPrices, PromptAudit, audit_prompts
+from breakeven.review.prompt_rules import prompt_rules
+from breakeven.review.request_log import read_requests
 from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
 from breakeven.serving.fleet_file import FleetFile, read_fleet
@@ -41,7 +44,19 @@ from breakeven.workload.synthetic_arrivals import ArrivalKind
 from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
 
-__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "replayed", "simulate"]
+__all__ = [
+    "Plan",
+    "Usage",
+    "Workload",
+    "audit",
+    "curve",
+    "fleet",
+    "load_workload",
+    "plan",
+    "price",
+    "replayed",
+    "simulate",
+]
 
 
 def plan(
@@ -231,6 +246,32 @@ def price(
     prices = read_price_config(config or {})
     card = find_card(model, provider=provider, processing=processing, at=at, config=prices)
     return price_usage(card, usage, requests=requests)
+
+
+def audit(
+    log: Path | str,
+    *,
+    model: str | None = None,
+    days: float | None = None,
+    at: date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> PromptAudit:
+    """What in the prompts of a log costs money and need not.
+
+    Args:
+        log: a file of logged requests, a JSON object a line.
+        model: price every request as this model; as the one that it names if None.
+        days: what the log covers; from its first timestamp to its last if None.
+        at: the date of the prices; today (UTC) if None.
+        config: tables of ``breakeven.toml``: negotiated prices.
+
+    Raises:
+        TraceError: a line is no request; names it.
+        InputError: the log is empty, a model has no price, or nothing says what stretch of time it covers.
+    """
+    day = at or datetime.now(UTC).date()
+    prices = LogPrices(day, read_price_config(config or {}), model)
+    return audit_prompts(lambda: read_requests(Path(log)), prompt_rules(), prices, day, days)
 
 
 def _corrections(config: Mapping[str, Any]) -> tuple[Corrections, tuple[Assumption, ...]]:

@@ -114,6 +114,11 @@ DOORS = {
         help="Add up, look up, back up and prune what was spent.",
         heading="Prove",
     ),
+    "audit": Door(
+        target="breakeven.cli.audit:audit",
+        help="What in your prompts costs money and need not: findings in dollars a month.",
+        heading="Prove",
+    ),
 }
 """Every command, in the order of its heading."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
+from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
 
@@ -116,7 +117,9 @@ def read_config(tables: Mapping[str, Any]) -> GatewayConfig:
         config = msgspec.convert(own, GatewayConfig, dec_hook=_decimal, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            "the gateway's configuration is wrong", cause=str(error), hint="docs/how-to/serve.md has every key"
+            "the gateway's configuration is wrong",
+            cause=unknown_key(own, GatewayConfig) or str(error),
+            hint="docs/how-to/serve.md has every key",
         ) from error
     _check(config)
     return config

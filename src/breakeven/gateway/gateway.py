@@ -20,8 +20,9 @@ from breakeven.gateway.health import Health
 from breakeven.gateway.housekeeping import Housekeeping
 from breakeven.gateway.http_server import HttpServer
 from breakeven.gateway.limits import Limits
+from breakeven.gateway.listening import Listening, Tls
 from breakeven.gateway.metrics import Metrics
-from breakeven.gateway.model_calls import MODEL_PATH, ModelCalls
+from breakeven.gateway.model_calls import COUNT_PATH, MODEL_PATH, ModelCalls
 from breakeven.gateway.router import Router
 from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.traces import traces_to
@@ -70,6 +71,7 @@ class Gateway:
         self._ledger = ledger
         self._reload = reload
         self._upstreams = UpstreamSet()
+        self._tls: Tls | None = None
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._stopping = asyncio.Event()
         self._traces = traces_to(settings.otlp_endpoint)
@@ -77,7 +79,7 @@ class Gateway:
             ledger.observers.append(self._traces.observe)
         self.server = HttpServer(self._router(AdminAccess(admin_secret)), _limits(settings))
 
-    async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+    async def run(self, at: Listening, ready: Callable[[str], None]) -> None:
         """Listen, serve until SIGTERM or SIGINT, then answer what is under way and stop; a second one ends it at once.
 
         ``ready`` is called with the URL once requests are answered; SIGHUP reads the configuration again.
@@ -85,11 +87,12 @@ class Gateway:
         Raises:
             Unavailable: the address cannot be listened at.
         """
+        self._tls = at.tls
         try:
-            await self.server.listen(host, port)
+            await self.server.listen(at.host, at.port, None if at.tls is None else at.tls.context)
         except OSError as error:
             raise Unavailable(
-                f"cannot listen at {host}:{port}",
+                f"cannot listen at {at.host}:{at.port}",
                 cause=error.strerror,
                 hint="breakeven serve --port N for another port, 0 for any that is free",
             ) from error
@@ -99,7 +102,7 @@ class Gateway:
         loop.add_signal_handler(signal.SIGHUP, self.reload_or_log)
         settle_heap()
         bound_host, bound_port = self.server.addresses[0]
-        ready(f"http://{bound_host}:{bound_port}")
+        ready(f"{at.scheme}://{bound_host}:{bound_port}")
         housekeeping = Housekeeping(self._ledger, self._settings.retention_days)
         housekeeping.start()
         await self._stopping.wait()
@@ -118,7 +121,11 @@ class Gateway:
             BreakevenError: it is wrong; nothing has changed.
         """
         configured = self._reload()
+        if self._tls is not None:
+            self._tls.read()  # which says what is wrong before anything changes
         self.pipeline.shared.routes = self._routes(configured)
+        if self._tls is not None:
+            self._tls.renew()
         if configured.config.gateway != self._settings:
             LOG.warning("what has changed in [gateway] takes effect when the gateway is started again")
 
@@ -153,6 +160,7 @@ class Gateway:
         calls = ModelCalls(self.pipeline, self._traces)
         for operation, path in PATHS.items():
             router.add("POST", path, partial(calls.serve, ENDPOINTS[operation]))
+        router.add("POST", COUNT_PATH, calls.count_tokens)
         router.add("GET", "/v1/models", calls.models)
         router.add("GET", f"{MODEL_PATH}*", calls.model)
         Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable
 
 from breakeven.errors import InputError
 from breakeven.pipeline.call import Call
@@ -11,6 +12,7 @@ from breakeven.pipeline.life import RequestLife
 from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.shared import Shared
+from breakeven.pipeline.token_count import TokenCount
 
 
 class Pipeline:
@@ -20,22 +22,33 @@ class Pipeline:
         self.shared = shared
         self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
-        self._lives: set[RequestLife] = set()
+        self._lives: set[RequestLife | TokenCount] = set()
 
-    async def serve(self, call: Call, reply: Reply) -> None:
+    def serve(self, call: Call, reply: Reply) -> Awaitable[None]:
         """Answer one request of an authorised key.
 
         Raises:
             Refusal: it is not served; nothing was sent to the client.
             Unavailable: the ledger takes no rows now.
         """
+        return self._live(RequestLife, call, reply)
+
+    def count_tokens(self, call: Call, reply: Reply) -> Awaitable[None]:
+        """Answer one request to count a message's tokens.
+
+        Raises:
+            Refusal: it is not served; nothing was sent to the client.
+        """
+        return self._live(TokenCount, call, reply)
+
+    async def _live(self, kind: type[RequestLife | TokenCount], call: Call, reply: Reply) -> None:
         try:
             question = call.endpoint.question(call.body)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         route = self.shared.allowed_route(question, call.key)
         taken = self._limits.take(call.key, question)
-        life = RequestLife(self.shared, call, question, route, reply)
+        life = kind(self.shared, call, question, route, reply)
         self._lives.add(life)
         try:
             await life.run()

@@ -27,6 +27,7 @@ SCHEMA_NAMES = (
     "entries",
     "backup",
     "prune",
+    "audit",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 
