@@ -9,15 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from anthropic.types import Message
 from anthropic.types import message_create_params as messages
+from anthropic.types.beta import BetaMessage
 from anthropic.types.beta import message_create_params as beta_messages
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
+from openai.types import Completion, CreateEmbeddingResponse
 from openai.types import completion_create_params as completions
 from openai.types import embedding_create_params as embeddings
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat import completion_create_params as chat
+from openai.types.responses import Response
 from openai.types.responses import response_create_params as responses
+from pydantic import BaseModel
 
 from breakeven.policy.cache_key import (
     KEY_BYTES,
@@ -28,6 +34,7 @@ from breakeven.policy.cache_key import (
     KeyScope,
     Served,
     cache_key,
+    neutral_fields,
     route_identity,
     tenant_tag,
 )
@@ -71,7 +78,22 @@ def test_every_field_of_the_apis_changes_the_key_unless_its_reason_not_to_is_on_
     scope = SCOPE._replace(operation=operation)
     keys = [key({"model": "m", "input": "hello"} | {name: value}, scope) for value in CHANGES]
     keys.append(key({n: v for n, v in {"model": "m", "input": "hello"}.items() if n != name}, scope))
-    assert len(set(keys)) == (1 if name in NEUTRAL_FIELDS else len(keys))
+    assert len(set(keys)) == (1 if name in neutral_fields(operation) else len(keys))
+
+
+ANSWERS: dict[Operation, tuple[type[BaseModel], ...]] = {
+    "chat": (ChatCompletion, ChatCompletionChunk),
+    "completions": (Completion,),
+    "responses": (Response,),
+    "embeddings": (CreateEmbeddingResponse,),
+    "messages": (Message, BetaMessage),
+}
+
+
+@pytest.mark.parametrize("operation", FIELDS)
+def test_no_answer_says_back_what_is_not_in_its_key(operation: Operation) -> None:
+    said = set().union(*(model.model_fields for model in ANSWERS[operation]))
+    assert neutral_fields(operation).keys() & said == set()
 
 
 def test_the_official_fields_are_those_that_were_counted() -> None:

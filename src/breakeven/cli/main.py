@@ -109,6 +109,11 @@ DOORS = {
         help="Set, list and remove budgets.",
         heading="Run",
     ),
+    "cache": Door(
+        target="breakeven.cli.cache:cache",
+        help="What is remembered of answers, and forgetting it.",
+        heading="Run",
+    ),
     "ledger": Door(
         target="breakeven.cli.ledger:ledger",
         help="Add up, look up, back up and prune what was spent.",

@@ -8,7 +8,7 @@ from typing import Final
 from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.given import Bought
 from breakeven.pipeline.life import RequestLife
-from breakeven.pipeline.recording import Recording
+from breakeven.pipeline.recording import Listener, Recording
 from breakeven.pipeline.reply import Headers, Reply
 from breakeven.pipeline.target import Route, Target
 
@@ -20,13 +20,14 @@ class Flight:
     """A `Reply` that keeps what it is given. It has gone when the last of its clients has.
 
     ``landed`` once nothing more will come; then ``is_good`` where the answer is whole and of the model's own
-    deployments, so that it answers everybody who asked the same. ``body`` is the answer where it is no stream, ``tail``
+    deployments, so that it answers everybody who asked the same. ``payer`` is the client whose request it is,
+    ``body`` the answer where it is no stream, ``tail``
     what ends a stream for the client that pays for it, and ``ending`` the stream's own last event.
     """
 
     __slots__ = (
         *("_life", "_route", "body", "bought", "ending", "gone", "has_extras", "is_good", "landed", "on_drained"),
-        *("on_full", "on_gone", "recording", "served", "tail"),
+        *("on_full", "on_gone", "payer", "recording", "served", "tail"),
     )
 
     def __init__(self, route: Route) -> None:
@@ -38,6 +39,7 @@ class Flight:
         self.landed = self.is_good = self.gone = self.has_extras = False
         self.served: Target = route.targets[0]
         self.bought: Bought | None = None
+        self.payer: Listener | None = None
         self.on_gone: Callable[[], None] | None = None
         self.on_full: Callable[[], None] | None = None
         self.on_drained: Callable[[], None] | None = None
@@ -63,7 +65,7 @@ class Flight:
         if self._life is not None and self._life.attempt is not None:
             self.served = self._life.attempt.target
         if not self._is_own():
-            for listener in self.recording.listeners[1:]:
+            for listener in [each for each in self.recording.listeners if each is not self.payer]:
                 listener.close()
         self.recording.begin(status, headers)
 

@@ -150,7 +150,7 @@ class Remembered:
         flight.fetched_by(life)
         if key not in self._flights:
             self._flights[key] = flight
-        listener = Listener(flight.recording, reply, _as_they_are)
+        listener = flight.payer = Listener(flight.recording, reply, _as_they_are)
         try:
             await run(life)
             if listener.done.done():  # its client first

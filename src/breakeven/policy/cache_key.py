@@ -1,9 +1,9 @@
 """The name under which an answer is remembered: a digest of all that could make it another answer.
 
-Whatever the provider gets is in the key, unless it is listed in `NEUTRAL_FIELDS` with the reason why it makes no other
-answer. So a field that nobody here has heard of makes another key, never a wrong answer. What stands before the fields
-is the server's own knowledge and cannot be written in a body: who asks, how often their answers were flushed, by which
-endpoint, and what serves the model now.
+Whatever the provider gets is in the key, unless it is one of the `neutral_fields`, with the reason why it makes no
+other answer. So a field that nobody here has heard of makes another key, never a wrong answer. What stands before the
+fields is the server's own knowledge and cannot be written in a body: who asks, how often their answers were flushed, by
+which endpoint, and what serves the model now.
 
 Two bodies share a key if they say the same to every reader of JSON: the order of names and the space between values do
 not matter, at any depth, and neither does how a letter or a number is written (``1e2`` is ``100.0``). A whole number
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Raw
@@ -40,6 +40,17 @@ NEUTRAL_FIELDS: Final[Mapping[str, str]] = {
     "cache_control": "at the top level: Anthropic's own choice of what to write to its prompt cache",
 }
 """Fields of a body's top level that make no other answer, each with the reason. All others are in the key."""
+
+_SAID_BACK: Final[Mapping[Operation, frozenset[str]]] = {
+    "responses": frozenset(NEUTRAL_FIELDS),
+    "chat": frozenset(("metadata",)),
+}
+"""What an endpoint's answers repeat of their questions: one served to another question would tell whose it was."""
+
+_NEUTRAL: Final[Mapping[Operation, Mapping[str, str]]] = {
+    operation: {name: why for name, why in NEUTRAL_FIELDS.items() if name not in _SAID_BACK.get(operation, ())}
+    for operation in get_args(Operation)
+}
 
 TELLING_HEADERS: Final = (b"anthropic-beta", b"anthropic-version", b"openai-beta")
 """Headers of a client that reach the provider and may change its answer."""
@@ -74,6 +85,11 @@ def route_identity(served: Iterable[Served]) -> bytes:
     return _framed(*(_framed(*(part.encode() for part in each)) for each in sorted(set(served))))
 
 
+def neutral_fields(operation: Operation) -> Mapping[str, str]:
+    """The fields that are not in the keys of an endpoint, each with the reason."""
+    return _NEUTRAL[operation]
+
+
 def tenant_tag(tenant: str) -> bytes:
     """What the keys of a tenant begin with, `TAG_BYTES` long, so that a flush finds them.
 
@@ -90,7 +106,7 @@ def cache_key(
     ``fields`` is the top level of the body, of a name that occurs twice the value that is sent on. Within a value
     nothing may occur twice: readers differ in which one they take.
     """
-    canonical = _canonical(fields)
+    canonical = _canonical(fields, neutral_fields(scope.operation))
     if canonical is None:
         return None
     tag, begun = _begun(scope, version)
@@ -114,7 +130,7 @@ def _framed(*parts: bytes) -> bytes:
     return b"".join([b"%d:%b" % (len(part), part) for part in parts])
 
 
-def _canonical(fields: Mapping[str, Raw]) -> bytes | None:
+def _canonical(fields: Mapping[str, Raw], neutral: Mapping[str, str]) -> bytes | None:
     """All fields but the neutral ones as JSON in one order, without spaces; None where they are ambiguous.
 
     A colon stands in JSON once behind each name, or within a text. So as many colons come out as went in, unless a
@@ -124,7 +140,7 @@ def _canonical(fields: Mapping[str, Raw]) -> bytes | None:
     colons = 0
     try:
         for name, raw in fields.items():
-            if name not in NEUTRAL_FIELDS:
+            if name not in neutral:
                 values[name] = _VALUE.decode(raw)
                 text = bytes(raw)
                 if text.find(b"\\u003") >= 0 and (text.find(b"\\u003a") >= 0 or text.find(b"\\u003A") >= 0):

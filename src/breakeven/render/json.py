@@ -28,6 +28,8 @@ SCHEMA_NAMES = (
     "backup",
     "prune",
     "audit",
+    "cache-stats",
+    "cache-flush",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 
