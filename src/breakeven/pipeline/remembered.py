@@ -148,7 +148,8 @@ class Remembered:
         flight = Flight(asked.route)
         life = self._life(asked, b"miss", flight)
         flight.fetched_by(life)
-        if key not in self._flights:
+        before = self._flights.get(key)
+        if before is None or not before.may_be_joined:
             self._flights[key] = flight
         listener = flight.payer = Listener(flight.recording, reply, _as_they_are)
         try:
