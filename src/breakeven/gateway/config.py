@@ -64,21 +64,31 @@ class TargetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One ``[[models]]`` table: a name that clients call."""
+    """One ``[[models]]`` table: a name that clients call.
+
+    What is done to the bodies that are sent (``prompt_cache``, ``prompt_cache_ttl``, ``reduce``) is as in ``[gateway]``
+    where it is left out here.
+    """
 
     name: str
     targets: list[TargetConfig]
     fallbacks: list[TargetConfig] = []
     degrade_to: str | None = None
+    prompt_cache: Literal["auto", "off"] | None = None
+    prompt_cache_ttl: Literal["5m", "1h"] | None = None
+    reduce: Literal["json", "off"] | None = None
     cache: ModelCacheConfig | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names; they hold from one start to the next.
+    """The ``[gateway]`` table: limits and modes, in the units of their names.
+
+    Those of `TAKEN_AT_ONCE` may change while the gateway serves; the others hold from one start to the next.
 
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
-    (``http://127.0.0.1:4318/v1/traces``); without one none are made.
+    (``http://127.0.0.1:4318/v1/traces``); without one none are made. ``prompt_cache``, ``prompt_cache_ttl`` and
+    ``reduce`` are for every model that does not say otherwise, and take effect when the configuration is read again.
     """
 
     ledger_unavailable: Literal["journal", "deny", "last-known"] = "journal"
@@ -94,6 +104,20 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     retention_days: int | None = None
     metrics_public: bool = False
     otlp_endpoint: str = ""
+    prompt_cache: Literal["auto", "off"] = "auto"
+    prompt_cache_ttl: Literal["5m", "1h"] = "5m"
+    reduce: Literal["json", "off"] = "json"
+
+
+TAKEN_AT_ONCE: Final = (
+    "budget_wait_s",
+    "drain_after_disconnect_s",
+    "retry_within_s",
+    "max_attempts",
+    "retention_days",
+    "metrics_public",
+)
+"""Settings that hold as soon as the configuration is read again."""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):

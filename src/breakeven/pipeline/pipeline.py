@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from functools import partial
 
 from breakeven.errors import InputError
@@ -30,7 +31,7 @@ class Pipeline:
         self.remembered: Remembered | None = None
         self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
-        self._lives: set[RequestLife | TokenCount] = set()
+        self._lives: dict[str, RequestLife | TokenCount | None] = {}
 
     async def serve(self, call: Call, reply: Reply) -> None:
         """Answer one request of an authorised key.
@@ -42,14 +43,16 @@ class Pipeline:
         question, route = self._admitted(call)
         remembered, cache = self.remembered, route.cache
         if remembered is None or cache is None:
-            await self._live(
-                RequestLife(self.shared, call, question, route, reply), self._limits.take(call.key, question)
-            )
+            life = RequestLife(self.shared, call, question, route, reply)
+            await self._live(call, life, self._limits.take(call.key, question))
             return
         taken = self._limits.take_request(call.key)
+        self._lives[call.request_id] = None
         try:
-            await remembered.serve(Asked(call, question, route), cache, reply, partial(self._fetch, question, taken))
+            fetch = partial(self._fetch, call, question, taken)
+            await remembered.serve(Asked(call, question, route), cache, reply, fetch)
         finally:
+            del self._lives[call.request_id]
             if taken is not None:
                 taken.give_back()
 
@@ -60,7 +63,8 @@ class Pipeline:
             Refusal: it is not served; nothing was sent to the client.
         """
         question, route = self._admitted(call)
-        await self._live(TokenCount(self.shared, call, question, route, reply), self._limits.take(call.key, question))
+        life = TokenCount(self.shared, call, question, route, reply)
+        await self._live(call, life, self._limits.take(call.key, question))
 
     def _admitted(self, call: Call) -> tuple[Question, Route]:
         try:
@@ -69,25 +73,25 @@ class Pipeline:
             raise Refusal(400, "invalid_request", error.message) from error
         return question, self.shared.allowed_route(question, call.key)
 
-    async def _live(self, life: RequestLife | TokenCount, taken: Taken | None) -> None:
-        try:
-            await self._run(life, taken)
-        finally:
-            if taken is not None:
-                taken.give_back()
-
-    async def _fetch(self, question: Question, taken: Taken | None, life: RequestLife) -> None:
-        """Live the life of a request whose answer is not remembered: only now its tokens count."""
-        if taken is not None:
-            taken.take_tokens(question)
-        await self._run(life, taken)
-
-    async def _run(self, life: RequestLife | TokenCount, taken: Taken | None) -> None:
-        self._lives.add(life)
+    async def _live(self, call: Call, life: RequestLife | TokenCount, taken: Taken | None) -> None:
+        self._lives[call.request_id] = life
         try:
             await life.run()
         finally:
-            self._lives.discard(life)
+            del self._lives[call.request_id]
+            if taken is not None:
+                taken.used_tokens = life.used_tokens
+                taken.give_back()
+
+    async def _fetch(self, call: Call, question: Question, taken: Taken | None, life: RequestLife) -> None:
+        """Live the life of a request whose answer is not remembered: only now its tokens count."""
+        if taken is not None:
+            taken.take_tokens(question)
+        self._lives[call.request_id] = life
+        try:
+            await life.run()
+        finally:
+            self._lives[call.request_id] = None
             if taken is not None:
                 taken.used_tokens = life.used_tokens
 
@@ -97,10 +101,18 @@ class Pipeline:
 
     def give_up(self) -> None:
         """Settle every request under way by an estimate: the process is about to end."""
-        for life in tuple(self._lives):
-            life.give_up()
+        if self.remembered is not None:
+            self.remembered.give_up()
+        for life in tuple(self._lives.values()):
+            if life is not None:
+                life.give_up()
 
     @property
     def requests_under_way(self) -> int:
         """Requests that have been taken and are not yet answered."""
         return len(self._lives)
+
+    @property
+    def under_way(self) -> Set[str]:
+        """The ids of these requests, kept current: each holds the route that it began with."""
+        return self._lives.keys()

@@ -50,9 +50,14 @@ class Remembered:
     def __init__(self, shared: Shared, store: ResponseStore) -> None:
         self._shared, self.store = shared, store
         self._flights: dict[bytes, Flight] = {}
+        self._stopping = False
         self.lookups: Counter[str] = Counter()
         self.bypasses: Counter[str] = Counter()
         self.not_stored: Counter[str] = Counter()
+
+    def give_up(self) -> None:
+        """The process is about to end: who waits for a call that is given up makes no other."""
+        self._stopping = True
 
     async def serve(self, asked: Asked, cache: RouteCache, reply: Reply, run: Run) -> None:
         """Answer one request.
@@ -136,6 +141,8 @@ class Remembered:
         if any(name in asked.question.fields for name in _TOOLS):
             return False
         for _ in range(FOLLOWED):
+            if self._stopping:
+                raise Refusal(503, "stopping", "the gateway is stopping; send the request again")
             flight = self._flights.get(key)
             if flight is None or not flight.may_be_joined:
                 return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
@@ -22,6 +22,22 @@ class AddedTokens:
     """The most that a deployment adds to an input beyond what was sent: 512, or what it was seen to add."""
 
     tokens: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyRules:
+    """What may be done to a body on its way to a deployment.
+
+    ``marks_cache``: marks for the provider's prompt cache, kept for ``cache_ttl``, where they are expected to pay;
+    ``minifies_json``: insignificant whitespace taken out of the results of tools.
+    """
+
+    marks_cache: bool = True
+    cache_ttl: Literal["5m", "1h"] = "5m"
+    minifies_json: bool = True
+
+
+AS_USUAL: Final = BodyRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +60,7 @@ class Target:
     exact_usage: Callable[[Question, int], Usage] | None = None
     weight: float = 1.0
     added: AddedTokens = field(default_factory=AddedTokens)
+    body_rules: BodyRules = AS_USUAL
 
     def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
         """The most input tokens that the upstream can count in a question.

@@ -20,6 +20,7 @@ SCHEMA_NAMES = (
     "calibrate",
     "interactivity",
     "simulate",
+    "replay",
     "key",
     "keys",
     "budgets",
