@@ -56,6 +56,11 @@ class RequestLife:
         self._cost_nano_usd = 0
         self.used_tokens = 0
 
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that is under way, or the last one; None before the first."""
+        return self._attempt
+
     async def run(self) -> None:
         """Serve the request.
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
+from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
@@ -101,14 +102,23 @@ class Candidate(Struct, frozen=True):
     reasons: tuple[Reason, ...]
 
 
+class RouteCache(NamedTuple):
+    """What a route says of remembered answers, and what serves it: of another, its answers are not these."""
+
+    rule: CacheRule
+    identity: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A model as clients call it: its deployments, those to fall back on, and a cheaper model where a budget degrades.
 
     ``targets`` serve the model itself and share its load; ``fallbacks`` are tried in order when none of them answers.
+    ``cache`` is None where no answer is remembered.
     """
 
     model: str
     targets: tuple[Target, ...]
     fallbacks: tuple[Target, ...] = ()
     degrade_to: str | None = None
+    cache: RouteCache | None = None
