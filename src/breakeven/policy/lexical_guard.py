@@ -12,9 +12,18 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from breakeven.policy import question_words as words
-from breakeven.policy.question_clause import MOMENT, Phrase, clause
-from breakeven.policy.question_phrases import RELATION, framed, question_form, reworded, thing_asked_for, without_preface
-from breakeven.policy.question_tokens import Token, tokens
+from breakeven.policy.question_clause import Phrase, clause
+from breakeven.policy.question_phrases import (
+    RELATION,
+    framed,
+    question_form,
+    reworded,
+    thing_asked_for,
+    without_preface,
+)
+from breakeven.policy.question_pieces import Token
+from breakeven.policy.question_texts import is_past, texts
+from breakeven.policy.question_tokens import tokens
 
 LONGEST: Final = 1_000
 """Characters. What is longer is no question that another wording of would be recognised."""
@@ -64,7 +73,7 @@ def form(text: str) -> Form:
     if len(text) > LONGEST:
         return _verbatim(text)
     found = tokens(text.lower() if text.isupper() else text)
-    asked = framed(without_preface(_texts(found)))
+    asked = framed(without_preface(texts(found)))
     asks, rest = question_form(thing_asked_for(asked))
     if asked[:1] and asked[0] in words.OPENINGS:
         asks = YES_OR_NO
@@ -89,62 +98,6 @@ def _verbatim(text: str) -> Form:
     return Form("", (), "", (Phrase("", (text,)),), (), ())
 
 
-def _texts(found: Sequence[Token]) -> list[str]:
-    """Tokens as words, without articles and auxiliary "have"; moments and quoted text are told from words."""
-    made = []
-    for at, token in enumerate(found):
-        after = found[at + 1] if at + 1 < len(found) else Token("sign", "")
-        before = found[at - 1] if at else Token("sign", "")
-        if token.kind == "time":
-            made.append(MOMENT + token.text)
-        elif token.kind == "quote":
-            made.append('"' + token.text.replace(" ", "\N{OPEN BOX}"))
-        elif token.kind != "word":
-            made.append(token.text)
-        elif _is_age(token, before):
-            made[-1] = f"old-{made[-1]}"
-        elif _goes_without_saying(token, after):
-            continue
-        elif token.surface.casefold() == "using":
-            made.append("with")
-        elif before.text in words.DETERMINERS and _is_past(token) and after.kind == "word":
-            made.append(token.surface.casefold())  # the blocked users are not the blocking ones
-        elif token.text in words.EACH and after.text in words.PERIODS:
-            made.append("per")
-        elif _is_letter(token, before, after):
-            made.append(token.surface.upper())
-        elif token.text == "have" and any(map(_is_past, found[at + 1 :])):
-            made.append("do")
-        elif token.text not in words.DETERMINERS or after.text in words.FEW:
-            made.append(token.text)
-    return made
-
-
-def _goes_without_saying(token: Token, after: Token) -> bool:
-    """Words that a number after them says already: version 2, weighing 10 kg."""
-    return (token.text == "version" and after.kind == "number") or (token.text == "weigh" and after.kind == "quantity")
-
-
-def _is_age(token: Token, before: Token) -> bool:
-    return token.text == "old" and before.kind == "quantity" and before.text.partition(":")[0] in words.PERIODS
-
-
-def _is_letter(token: Token, before: Token, after: Token) -> bool:
-    """Whether an "a" or "I" is a name: plan A, Type I."""
-    if token.text == "a":
-        return bool(before.surface) and (token.surface == "A" or not after.surface)
-    named = before.surface[:1].isupper() and before.text not in words.BEFORE_SUBJECT
-    return token.text == "i" and bool(before.surface) and ((token.surface == "I" and named) or not after.surface)
-
-
-def _is_past(token: Token) -> bool:
-    """Whether a word is written as a past form or participle of a verb."""
-    written = token.surface.casefold()
-    if token.kind != "word" or written == token.text or token.text in {"be", "do", "have"}:
-        return written == "been"
-    return written.endswith(("ed", "t", "n", "d", "m", "e", "g", "k", "w", "ough")) and not written.endswith("ing")
-
-
 def _modal(asks: str, asked: Sequence[str]) -> str:
     """The modal verb; "how can I" and "how should I" ask what "how do I" asks."""
     return "" if asks == "how" else next((words.MODALS[word] for word in asked if word in words.MODALS), "")
@@ -154,8 +107,8 @@ def _tense(found: Sequence[Token], asks: str) -> str:
     written = [token.surface.casefold() for token in found if token.kind == "word"]
     if not words.FUTURE.isdisjoint(written):
         return "future"
-    who_did = asks == "who" and len(found) > 1 and _is_past(found[1])
-    perfect = any(token.text == "have" and any(map(_is_past, found[at + 1 :])) for at, token in enumerate(found))
+    who_did = asks == "who" and len(found) > 1 and is_past(found[1])
+    perfect = any(token.text == "have" and any(map(is_past, found[at + 1 :])) for at, token in enumerate(found))
     return "past" if who_did or perfect or not words.PAST.isdisjoint(written) else ""
 
 
@@ -173,7 +126,7 @@ def _voice(found: Sequence[Token], asks: str, relation: str, told: list[str]) ->
     of_which = asks == "who" or (of_thing and told[:1] != ["do"])
     if of_which and "do" in told:
         return "object", told
-    if "be" not in told or not any(map(_is_past, found)):
+    if "be" not in told or not any(map(is_past, found)):
         return "", told
     acts = next((at for at in range(1, len(told)) if told[at] == "by" and _is_verb(told[at - 1])), None)
     if acts is not None:

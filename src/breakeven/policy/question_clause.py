@@ -13,7 +13,9 @@ MOMENT: Final = "@"
 """Before a text that is a moment."""
 
 _QUANTITY: Final = re.compile(r"[^\s:\"@]+:[\d.,]+\Z")
-_TELLING: Final = frozenset({"before", "after", "since", "until", "from", "to", "by", "between", "than", "over", "under"})
+_TELLING: Final = frozenset(
+    {"before", "after", "since", "until", "from", "to", "by", "between", "than", "over", "under"}
+)
 """Labels that say something of a moment or a quantity after them."""
 
 

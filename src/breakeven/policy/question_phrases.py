@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from breakeven.policy import question_meanings as tables
-from breakeven.policy.question_tokens import base_form
+from breakeven.policy.word_forms import base_form
 
 RELATION: Final = "~"
 """Before a word that joins or describes what the question is about."""
@@ -42,9 +42,12 @@ def question_form(words: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 def framed(words: Sequence[str]) -> Sequence[str]:
     """The words with every known frame rewritten."""
-    text = " ".join(words)
-    for pattern, replacement in _FRAMES:
-        text = pattern.sub(replacement, text, count=1)
+    text, present = " ".join(words), set(words)
+    for needed, pattern, replacement in _FRAMES:
+        if needed <= present:
+            framed_text = pattern.sub(replacement, text, count=1)
+            if framed_text != text:
+                text, present = framed_text, set(framed_text.split(" "))
     return text.split(" ")
 
 
@@ -92,15 +95,20 @@ def _by_first_word(pairs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> 
 _GAP: Final = re.compile(r"\{([0-9#])\}")
 
 
-def _frame(pattern: str, replacement: str) -> tuple[re.Pattern[str], str]:
-    """A frame as a pattern; a gap takes as few words as it can, and one at the end takes the rest."""
-    written = [part for part in _GAP.split(_base_forms(pattern.removeprefix("^")))]
+def _frame(pattern: str, replacement: str) -> tuple[frozenset[str], re.Pattern[str], str]:
+    """A frame's own words, its pattern, and what it becomes.
+
+    A gap takes as few words as it can, and one at the end takes the rest.
+    """
+    plain = _base_forms(pattern.removeprefix("^"))
+    needed = frozenset(word for word in plain.split(" ") if "{" not in word)
+    written = _GAP.split(plain)
     body = ""
     for at, part in enumerate(written):
         is_last = at == len(written) - 2 and not written[-1]
         body += re.escape(part) if at % 2 == 0 else _gap(part, takes_rest=is_last)
     begin = "^" if pattern.startswith("^") else r"(?<!\S)"
-    return re.compile(rf"{begin}{body}(?!\S)"), _GAP.sub(_gap_again, _base_forms(replacement))
+    return needed, re.compile(rf"{begin}{body}(?!\S)"), _GAP.sub(_gap_again, _base_forms(replacement))
 
 
 def _gap(name: str, *, takes_rest: bool) -> str:

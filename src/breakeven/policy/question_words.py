@@ -13,6 +13,19 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _in_order(text: str) -> list[str]:
+    return text.split()
+
+
+def _lines(text: str) -> list[list[str]]:
+    return [line.split() for line in text.strip().splitlines()]
+
+
+def _to_first(text: str) -> dict[str, str]:
+    """Each word of a line to the line's first."""
+    return {word: line[0] for line in _lines(text) for word in line}
+
+
 DETERMINERS: Final = _words("a an the my our its")
 """Passed over inside a noun phrase."""
 
@@ -97,21 +110,39 @@ EACH: Final = _words("a an per each every")
 
 MONTHS: Final = {
     name: number
-    for number, names in enumerate(
-        "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|"
-        "october oct|november nov|december dec".split("|"),
+    for number, line in enumerate(
+        _lines(
+            """
+            january jan
+            february feb
+            march mar
+            april apr
+            may
+            june jun
+            july jul
+            august aug
+            september sep sept
+            october oct
+            november nov
+            december dec
+            """
+        ),
         start=1,
     )
-    for name in names.split()
+    for name in line
 }
 
-WEEKDAYS: Final = {
-    name: names.split()[0]
-    for names in (
-        "monday mon|tuesday tue tues|wednesday wed|thursday thu thur thurs|friday fri|saturday sat|sunday sun".split("|")
-    )
-    for name in names.split()
-}
+WEEKDAYS: Final = _to_first(
+    """
+    monday mon
+    tuesday tue tues
+    wednesday wed
+    thursday thu thur thurs
+    friday fri
+    saturday sat
+    sunday sun
+    """
+)
 
 ALSO_WORDS: Final = _words("may march mar jan dec sun sat mon wed")
 """Names of months and days that are other words too: they count as such beside a number, or written large."""
@@ -122,187 +153,185 @@ CASED: Final = _words(
 )
 """Names that are common words as well: written large they are another word."""
 
-QUANTITY_UNITS: Final = {
-    spelling: spellings.split()[0]
-    for spellings in """
-        percent %
-        kg kgs kilogram kilo kilogramme
-        g gram gramme
-        mg milligram milligramme
-        mcg µg ug microgram
-        lb lbs
-        oz ounce
-        ml millilitre milliliter
-        l litre liter
-        km kilometre kilometer kms
-        metre meter
-        cm centimetre centimeter
-        mm millimetre millimeter
-        mile mi
-        inch
-        ft foot feet
-        kb kilobyte
-        mb megabyte
-        gb gigabyte
-        tb terabyte
-        mbit megabit
-        gbit gigabit
-        s sec second secs
-        ms millisecond
-        min minute mins
-        h hr hour hrs
-        day
-        week
-        month
-        year yr yrs
-        usd dollar us$ $
-        eur euro €
-        gbp £
-        jpy yen ¥
-        inr rupee ₹
-        token
-        w watt
-        kwh
-        hz
-        khz
-        mhz
-        ghz
-        °c celsius
-        °f fahrenheit
-    """.strip().splitlines()
-    for spelling in spellings.split()
-}
+QUANTITY_UNITS: Final = _to_first(
+    """
+    percent %
+    kg kgs kilogram kilo kilogramme
+    g gram gramme
+    mg milligram milligramme
+    mcg µg ug microgram
+    lb lbs
+    oz ounce
+    ml millilitre milliliter
+    l litre liter
+    km kilometre kilometer kms
+    metre meter
+    cm centimetre centimeter
+    mm millimetre millimeter
+    mile mi
+    inch
+    ft foot feet
+    kb kilobyte
+    mb megabyte
+    gb gigabyte
+    tb terabyte
+    mbit megabit
+    gbit gigabit
+    s sec second secs
+    ms millisecond
+    min minute mins
+    h hr hour hrs
+    day
+    week
+    month
+    year yr yrs
+    usd dollar us$ $
+    eur euro €
+    gbp £
+    jpy yen ¥
+    inr rupee ₹
+    token
+    w watt
+    kwh
+    hz
+    khz
+    mhz
+    ghz
+    °c celsius
+    °f fahrenheit
+    """
+)
 
-DIGIT_WORDS: Final = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen".split()
-    )
-} | {word: 10 * tens for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+BITS: Final = {"Mb": "mbit", "Gb": "gbit"}
+"""Where large and small letters are two units."""
+
+_SMALL: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen"
+)
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+DIGIT_WORDS: Final = {word: value for value, word in enumerate(_in_order(_SMALL))} | {
+    word: 10 * tens for tens, word in enumerate(_in_order(_TENS), start=2)
+}
 
 MAGNITUDES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
-ORDINALS: Final = {
-    word: value
-    for value, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
-    )
-}
+_ORDINALS: Final = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+ORDINALS: Final = {word: value for value, word in enumerate(_in_order(_ORDINALS), start=1)}
 
-CONTRACTIONS: Final = (
-    ("can't", "can not"),
-    ("cannot", "can not"),
-    ("won't", "will not"),
-    ("shan't", "shall not"),
-    ("n't", " not"),
-    ("i'm", "i am"),
-    ("'re", " are"),
-    ("'ve", " have"),
-    ("'ll", " will"),
-    ("'d", " would"),
-    ("let's", "let us"),
-)
+CONTRACTIONS: Final = {
+    "can't": "can not",
+    "cannot": "can not",
+    "won't": "will not",
+    "shan't": "shall not",
+    "n't": " not",
+    "i'm": "i am",
+    "'re": " are",
+    "'ve": " have",
+    "'ll": " will",
+    "'d": " would",
+    "let's": "let us",
+}
 
 IS_AFTER: Final = _words("what that it who where how there here when why he she which")
 """Words after which ``'s`` is "is"; after others it is a possessive."""
 
-IRREGULAR: Final = {
-    form: forms.split()[0]
-    for forms in """
-        be am is are was were been being
-        do does did done doing
-        have has had having
-        go goes went gone
-        get gets got gotten getting
-        buy bought
-        sell sold
-        send sent
-        pay paid
-        win won
-        make made
-        take took taken
-        give gave given
-        write wrote written
-        beat beaten
-        build built
-        find found
-        become became
-        begin began begun
-        come came
-        see saw seen
-        say said
-        tell told
-        speak spoke spoken
-        choose chose chosen
-        break broke broken
-        drive drove driven
-        fly flew flown
-        eat ate eaten
-        grow grew grown
-        know knew known
-        show showed shown
-        hide hid hidden
-        lose lost
-        mean meant
-        keep kept
-        run ran
-        think thought
-        teach taught
-        catch caught
-        bring brought
-        spend spent
-        learn learnt
-        forget forgot forgotten
-        steal stole stolen
-        wear wore worn
-        child children
-        person people persons
-        man men
-        woman women
-        foot feet
-        mouse mice
-        tooth teeth
-        city cities
-        country countries
-        company companies
-        bus buses
-        gas gases
-        lens lenses
-    """.strip().splitlines()
-    for form in forms.split()
-}
+IRREGULAR: Final = _to_first(
+    """
+    be am is are was were been being
+    do does did done doing
+    have has had having
+    go goes went gone
+    get gets got gotten getting
+    buy bought
+    sell sold
+    send sent
+    pay paid
+    win won
+    make made
+    take took taken
+    give gave given
+    write wrote written
+    beat beaten
+    build built
+    find found
+    become became
+    begin began begun
+    come came
+    see saw seen
+    say said
+    tell told
+    speak spoke spoken
+    choose chose chosen
+    break broke broken
+    drive drove driven
+    fly flew flown
+    eat ate eaten
+    grow grew grown
+    know knew known
+    show showed shown
+    hide hid hidden
+    lose lost
+    mean meant
+    keep kept
+    run ran
+    think thought
+    teach taught
+    catch caught
+    bring brought
+    spend spent
+    learn learnt
+    forget forgot forgotten
+    steal stole stolen
+    wear wore worn
+    child children
+    person people persons
+    man men
+    woman women
+    foot feet
+    mouse mice
+    tooth teeth
+    city cities
+    country countries
+    company companies
+    bus buses
+    gas gases
+    lens lenses
+    """
+)
 
 KNOWN_VERBS: Final = _words(
     """
-    activate add adjust allow alter answer apply arrive ask attach avoid back beat become begin block book boost borrow
-    break bring build buy calculate call cancel change charge check choose clean clear click close collect combine
-    come compare complete compose compute configure confirm connect contact contain continue convert cook copy cost count
-    create cut deactivate debug decrease define delete deliver deploy describe design develop disable disconnect
-    discover display divide download draft drink drive drop earn eat edit email enable end enter erase establish estimate
-    exclude exit expand expire explain export fail feed find finish fit fix fly follow forget format forward freeze
-    function generate get give go grow handle happen help hide improve include increase insert install invent invite
-    join keep know last launch lead learn leave lend let like limit link list live load locate lock log look lose lower
-    make manage mean measure merge migrate modify move multiply mute name need obtain occur offer open operate order
-    organise own park pass paste pause pay pick place plan play prefer prepare prevent price print produce protect provide
-    publish purchase raise reach read receive recommend record recover reduce refund register reject release remove
-    rename renew rent repair repeat replace reply report require reserve reset resize resolve restart restore resume
-    return reverse review rewrite rise rotate run save say scan schedule search see select sell send separate serve set
-    share ship show shut sign silence sleep solve sort speak speed spend split start stay stop store stream stretch
-    study submit subscribe subtract summarise supply support suspend switch sync take talk teach tell test train
-    transfer translate travel troubleshoot try turn uninstall unlock unmute unsubscribe update upgrade upload use
-    utilise verify view visit wait walk want warn wash watch wear weigh win withdraw work write hold store travel vote
-    contribute approve deny admit hire fire marry divorce defeat sue shoot kill attack acquire found owe lend
+    acquire activate add adjust admit allow alter answer apply approve arrive ask attach attack avoid back beat
+    become begin block book boost borrow break bring build buy calculate call cancel change charge check choose
+    clean clear click close collect combine come compare complete compose compute configure confirm connect contact
+    contain continue contribute convert cook copy cost count create cut deactivate debug decrease defeat define
+    delete deliver deny deploy describe design develop disable disconnect discover display divide divorce download
+    draft drink drive drop earn eat edit email enable end enter erase establish estimate exclude exit expand expire
+    explain export fail feed find finish fire fit fix fly follow forget format forward found freeze function
+    generate get give go grow handle happen help hide hire hold improve include increase insert install invent
+    invite join keep kill know last launch lead learn leave lend let like limit link list live load locate lock log
+    look lose lower make manage marry mean measure merge migrate modify move multiply mute name need obtain occur
+    offer open operate order organise owe own park pass paste pause pay pick place plan play prefer prepare prevent
+    price print produce protect provide publish purchase raise reach read receive recommend record recover reduce
+    refund register reject release remove rename renew rent repair repeat replace reply report require reserve reset
+    resize resolve restart restore resume return reverse review rewrite rise rotate run save say scan schedule
+    search see select sell send separate serve set share ship shoot show shut sign silence sleep solve sort speak
+    speed spend split start stay stop store stream stretch study submit subscribe subtract sue summarise supply
+    support suspend switch sync take talk teach tell test train transfer translate travel troubleshoot try turn
+    uninstall unlock unmute unsubscribe update upgrade upload use utilise verify view visit vote wait walk want warn
+    wash watch wear weigh win withdraw work write
     """
 )
 """Verbs whose ``-s``, ``-ed`` and ``-ing`` forms are one word with them."""
 
 KEEP_AS_WRITTEN: Final = _words("founded less series species news us is this was has does its as always gas bus pass")
 
+ALSO_ACRONYMS: Final = _words("us it who or not no all any me he this off")
+"""Small words that are names where they are written in capitals, as articles and prepositions are."""
+
 FEW: Final = _words("few little lot")
 """A few is not few."""
 
 CONTAINERS: Final = _words("cup glass bottle box bag can pot bucket pack packet carton jar bowl plate tin barrel")
 """A cup of coffee is no coffee cup, while the price of coffee is the coffee price."""
-
-BASE_S: Final = _words("always perhaps plus minus physics mathematics economics politics lens analysis basis status")
