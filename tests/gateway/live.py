@@ -33,7 +33,7 @@ NANO_PER_INPUT, NANO_PER_OUTPUT = 1_000, 2_000
 """What a token of the mock costs, nano-dollars: 1 and 2 dollars a million."""
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-_SERVES = re.compile(r"serves at http://127\.0\.0\.1:(\d+)/v1")
+_SERVES = re.compile(r"serves at https?://127\.0\.0\.1:(\d+)/v1")
 _COST = re.compile(rb": breakeven cost_nano_usd=(\d+)")
 _METRIC = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from breakeven.catalog.usage import Usage
 
 
-class StoredAnswer(Struct, frozen=True, kw_only=True, array_like=True):
+class StoredAnswer(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A complete, good answer as its client got it, and what it used when it was bought.
 
     ``pieces`` is one body, or the events of a stream without what the gateway adds at its end. ``call_ids`` are the

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
+from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
 
@@ -71,7 +72,9 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names; they hold from one start to the next.
+    """The ``[gateway]`` table: limits and modes, in the units of their names.
+
+    Those of `TAKEN_AT_ONCE` may change while the gateway serves; the others hold from one start to the next.
 
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
@@ -91,6 +94,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     retention_days: int | None = None
     metrics_public: bool = False
     otlp_endpoint: str = ""
+
+
+TAKEN_AT_ONCE: Final = (
+    "budget_wait_s",
+    "drain_after_disconnect_s",
+    "retry_within_s",
+    "max_attempts",
+    "retention_days",
+    "metrics_public",
+)
+"""Settings that hold as soon as the configuration is read again."""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +130,9 @@ def read_config(tables: Mapping[str, Any]) -> GatewayConfig:
         config = msgspec.convert(own, GatewayConfig, dec_hook=_decimal, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            "the gateway's configuration is wrong", cause=str(error), hint="docs/how-to/serve.md has every key"
+            "the gateway's configuration is wrong",
+            cause=unknown_key(own, GatewayConfig) or str(error),
+            hint="docs/how-to/serve.md has every key",
         ) from error
     _check(config)
     return config

@@ -38,6 +38,11 @@ def check_storable(entry: LedgerEntry) -> None:
     amounts = listed, effective, baseline = entry.list_nano_usd, entry.effective_nano_usd, entry.baseline_nano_usd
     if not (0 <= listed <= most and 0 <= effective <= most and 0 <= baseline <= most):
         raise ValueError(f"request {entry.request_id} cannot have cost {amounts}")
+    saved, removed = entry.prompt_cache_saved_nano_usd, entry.removed_nano_usd
+    if not (
+        -most <= saved <= most and 0 <= removed <= most and 0 <= entry.removed_input_tokens <= LARGEST_ENTRY_TOKENS
+    ):
+        raise ValueError(f"request {entry.request_id} cannot have saved {saved} and {removed}")
     usage = entry.usage
     if usage.input_tokens > LARGEST_ENTRY_TOKENS or usage.output_tokens > LARGEST_ENTRY_TOKENS:
         raise ValueError(f"request {entry.request_id} cannot have used {usage}")
@@ -162,7 +167,7 @@ def tags_text(tags: Sequence[str]) -> str:
     return msgspec.json.encode(tags).decode() if tags else "[]"
 
 
-_RollupGroup = tuple[int, str, str, str, str, str, str, str, tuple[str, ...]]
+_RollupGroup = tuple[int, str, str, str, str, str, str, str, str, str, tuple[str, ...]]
 
 
 def _rollup_group(settled: Settled) -> _RollupGroup:
@@ -176,6 +181,8 @@ def _rollup_group(settled: Settled) -> _RollupGroup:
         entry.served_model,
         entry.deployment,
         entry.outcome,
+        entry.served_from,
+        entry.marked_by,
         entry.tags,
     )
 
@@ -194,9 +201,12 @@ def _rollup_values(settled: Settled) -> tuple[int, ...]:
         usage.input_audio_tokens,
         usage.cache_read_audio_tokens,
         usage.output_audio_tokens,
+        entry.removed_input_tokens,
         entry.list_nano_usd,
         entry.effective_nano_usd,
         entry.baseline_nano_usd,
+        entry.prompt_cache_saved_nano_usd,
+        entry.removed_nano_usd,
     )
 
 
@@ -241,6 +251,11 @@ def _row(settled: Settled, scope_set: int) -> tuple[Any, ...]:
         entry.price_date,
         entry.upstream_request_id,
         entry.decision,
+        entry.served_from,
+        entry.marked_by,
+        entry.prompt_cache_saved_nano_usd,
+        entry.removed_input_tokens,
+        entry.removed_nano_usd,
     )
 
 
@@ -250,24 +265,27 @@ ENTRY_COLUMNS: Final = (
     *("deployment", "provider", "outcome", "http_status", "input_tokens", "output_tokens", "cache_read_tokens"),
     *("cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens"),
     *("cache_read_audio_tokens", "output_audio_tokens", "usage_basis", "list_nano_usd", "effective_nano_usd"),
-    *("baseline_nano_usd", "price_source", "price_date", "upstream_request_id", "decision"),
+    *("baseline_nano_usd", "price_source", "price_date", "upstream_request_id", "decision", "served_from"),
+    *("marked_by", "prompt_cache_saved_nano_usd", "removed_input_tokens", "removed_nano_usd"),
 )
 """The columns of ``entries``, in the order in which they are written and read."""
 
 SUMS: Final = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
     *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
-    *("output_audio_tokens", "list_nano_usd", "effective_nano_usd", "baseline_nano_usd"),
+    *("output_audio_tokens", "removed_input_tokens", "list_nano_usd", "effective_nano_usd", "baseline_nano_usd"),
+    *("prompt_cache_saved_nano_usd", "removed_nano_usd"),
 )
 """The columns of ``rollups`` that add up. A request is counted with its first attempt."""
 
 _ROLLUP_COLUMNS: Final = (
-    *("slot_s", "tenant", "team", "user", "key_id", "served_model", "deployment", "outcome", "tags"),
+    *("slot_s", "tenant", "team", "user", "key_id", "served_model", "deployment", "outcome"),
+    *("served_from", "marked_by", "tags"),
     *SUMS,
 )
 _CACHED_SCOPE_SETS: Final = 10_000
 _ROWS_TOGETHER: Final = 64
-"""Rows of one statement: 35 columns each, well below SQLite's limit of 32,766 values."""
+"""Rows of one statement: 43 columns each, well below SQLite's limit of 32,766 values."""
 
 _ADD_ROLLUP: Final = (
     f"INSERT INTO rollups ({', '.join(_ROLLUP_COLUMNS)}) VALUES ({', '.join('?' * len(_ROLLUP_COLUMNS))})"  # noqa: S608

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, Unavailable
-from breakeven.ledger.entry import LedgerEntry, UsageBasis
+from breakeven.ledger.entry import LedgerEntry, MarkedBy, UsageBasis
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.prices import RowCost
 from breakeven.pipeline.relay import Relay
@@ -30,6 +30,7 @@ class Attempt:
         "consumed",
         "decision",
         "duration_s",
+        "marked_by",
         "number",
         "question",
         "relay",
@@ -55,6 +56,7 @@ class Attempt:
         self.call, self.question, self.codec, self.target = call, question, codec, target
         self.number, self.started_at_ns, self.decision = number, started_at_ns, decision
         self.answer: Answer | None = None
+        self.marked_by: MarkedBy = "none"
         self.ttft_s: float | None = None
         self.duration_s = self._started_at = 0.0
 
@@ -124,6 +126,8 @@ class Attempt:
             price_date=cost.checked_on,
             upstream_request_id=self.relay.headers.get(b"x-request-id", b"").decode("latin-1"),
             decision=self.decision.text,
+            marked_by=self.marked_by,
+            prompt_cache_saved_nano_usd=0 if basis == "bound" else self._prompt_cache_saved_nano_usd(),
         )
 
     def _cost(self, bound_nano_usd: int) -> tuple[RowCost, UsageBasis]:
@@ -138,6 +142,13 @@ class Attempt:
         most = max(bound_nano_usd, cost.effective_nano_usd)
         kinds = ", ".join(extra.kind for extra in used.extras)
         return RowCost(most, most, f"the bound: {kinds} have no price", cost.checked_on), "bound"
+
+    def _prompt_cache_saved_nano_usd(self) -> int:
+        used = self.consumed
+        try:
+            return self.target.prices.prompt_cache_saved_nano_usd(used.usage, self.started_at_ns, used.processing)
+        except InputError:  # what was cached has a price, and would have had none otherwise
+            return 0
 
     def _baseline_nano_usd(self, requested: Route, usage: Usage, cost: RowCost) -> int:
         """What the model that was asked for would have cost with the same tokens."""

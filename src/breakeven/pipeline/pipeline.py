@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Set
 
 from breakeven.errors import InputError
 from breakeven.pipeline.call import Call
@@ -11,6 +12,7 @@ from breakeven.pipeline.life import RequestLife
 from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.shared import Shared
+from breakeven.pipeline.token_count import TokenCount
 
 
 class Pipeline:
@@ -20,27 +22,38 @@ class Pipeline:
         self.shared = shared
         self.refusals: Counter[str] = Counter()
         self._limits = KeyLimits()
-        self._lives: set[RequestLife] = set()
+        self._lives: dict[str, RequestLife | TokenCount] = {}
 
-    async def serve(self, call: Call, reply: Reply) -> None:
+    def serve(self, call: Call, reply: Reply) -> Awaitable[None]:
         """Answer one request of an authorised key.
 
         Raises:
             Refusal: it is not served; nothing was sent to the client.
             Unavailable: the ledger takes no rows now.
         """
+        return self._live(RequestLife, call, reply)
+
+    def count_tokens(self, call: Call, reply: Reply) -> Awaitable[None]:
+        """Answer one request to count a message's tokens.
+
+        Raises:
+            Refusal: it is not served; nothing was sent to the client.
+        """
+        return self._live(TokenCount, call, reply)
+
+    async def _live(self, kind: type[RequestLife | TokenCount], call: Call, reply: Reply) -> None:
         try:
             question = call.endpoint.question(call.body)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         route = self.shared.allowed_route(question, call.key)
         taken = self._limits.take(call.key, question)
-        life = RequestLife(self.shared, call, question, route, reply)
-        self._lives.add(life)
+        life = kind(self.shared, call, question, route, reply)
+        self._lives[call.request_id] = life
         try:
             await life.run()
         finally:
-            self._lives.discard(life)
+            del self._lives[call.request_id]
             if taken is not None:
                 taken.used_tokens = life.used_tokens
                 taken.give_back()
@@ -51,10 +64,15 @@ class Pipeline:
 
     def give_up(self) -> None:
         """Settle every request under way by an estimate: the process is about to end."""
-        for life in tuple(self._lives):
+        for life in tuple(self._lives.values()):
             life.give_up()
 
     @property
     def requests_under_way(self) -> int:
         """Requests that have been taken and are not yet answered."""
         return len(self._lives)
+
+    @property
+    def under_way(self) -> Set[str]:
+        """The ids of these requests, kept current: each holds the route that it began with."""
+        return self._lives.keys()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.pricing import RowPricer
 from breakeven.catalog.usage import Usage
@@ -13,6 +15,13 @@ from breakeven.errors import Unpriced
 
 _KEPT_NS: Final = 60 * 1_000_000_000
 """A card is looked up once a minute: prices that depend on the hour or day change on whole minutes."""
+
+_UNCACHED: Final = {
+    "cache_read_tokens": 0,
+    "cache_write_5m_tokens": 0,
+    "cache_write_1h_tokens": 0,
+    "cache_read_audio_tokens": 0,
+}
 
 
 class Cards(NamedTuple):
@@ -71,6 +80,17 @@ class TargetPrices:
         paid = pricers.paid.nano_usd(usage)
         published = paid if pricers.published is pricers.paid else _listed(pricers.published, usage, paid)
         return RowCost(published, paid, pricers.paid.card.source, pricers.checked_on)
+
+    def prompt_cache_saved_nano_usd(self, usage: Usage, at_ns: int, processing: str = "standard") -> int:
+        """What the input would have cost with nothing of it read from or written to a cache, less what it cost.
+
+        Raises:
+            InputError: no price covers it.
+        """
+        if not (usage.cache_read_tokens or usage.cache_write_5m_tokens or usage.cache_write_1h_tokens):
+            return 0
+        paid = self._at(at_ns, processing).paid
+        return paid.nano_usd(structs.replace(usage, **_UNCACHED)) - paid.nano_usd(usage)
 
     def paid_card(self, at_ns: int, processing: str = "standard") -> PriceCard:
         """The card that is paid at a moment.

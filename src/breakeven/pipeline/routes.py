@@ -35,6 +35,14 @@ class Routes:
         return tuple(dict.fromkeys((*self._configured, *self._resolved)))
 
     @property
+    def deployments(self) -> frozenset[tuple[str, str]]:
+        """Every deployment that a route has, by the names of its upstream and model."""
+        routes = (*self._configured.values(), *self._resolved.values())
+        return frozenset(
+            (target.name, target.model) for route in routes for target in (*route.targets, *route.fallbacks)
+        )
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no model at all that could be asked for."""
         return not self._configured and self._resolve is None

@@ -105,7 +105,9 @@ class HttpConnection(asyncio.Protocol):
         if len(body) <= _JOINED_BYTES:
             self._transport.write(head + body)
         else:
-            self._transport.writelines((head, body))
+            # Not `writelines`: asyncio's does not tell what is left unwritten (CVE-2024-12254: to 3.12.8, 3.13.1).
+            self._transport.write(head)
+            self._transport.write(body)
 
     def alive(self) -> bool:
         """Whether an idle connection still is: nothing has come on it, neither an end nor bytes that nobody asked for.
