@@ -34,11 +34,10 @@ def test_it_does_not_matter_which_was_asked_first(first: str, second: str) -> No
     assert (difference(form(first), form(second)) == "") == same(first, second)
 
 
-@given(SOME_TEXT, st.sampled_from(["", "?", " ", "??", " please"]), st.booleans())
-def test_punctuation_and_blanks_do_not_matter(text: str, ending: str, doubled: bool) -> None:
+@given(SOME_TEXT, st.sampled_from(["", "?", " ", "??", "."]), st.sampled_from([" ", "  ", "\n", "\N{NO-BREAK SPACE}"]))
+def test_punctuation_and_blanks_do_not_matter(text: str, ending: str, blank: str) -> None:
     bare = text.rstrip("?")
-    assume(not bare.endswith("'"))
-    assert same(bare, (bare.replace(" ", "  ") if doubled else bare) + ending.replace(" please", "  "))
+    assert same(bare, bare.replace(" ", blank) + ending)
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9), st.sampled_from([text for text in TEXTS if " 7 " in text]))

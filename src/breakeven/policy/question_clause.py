@@ -13,10 +13,6 @@ MOMENT: Final = "@"
 """Before a text that is a moment."""
 
 _QUANTITY: Final = re.compile(r"[^\s:\"@]+:[\d.,]+\Z")
-_TELLING: Final = frozenset(
-    {"before", "after", "since", "until", "from", "to", "by", "between", "than", "over", "under"}
-)
-"""Labels that say something of a moment or a quantity after them."""
 
 
 class Phrase(NamedTuple):
@@ -89,8 +85,8 @@ class _Parser:
 
     def _told(self, value: str) -> str:
         self._said_something = True
-        is_period = value.partition(":")[0] in words.PERIODS
-        return f"{self._label} {value}" if self._label in _TELLING or is_period else value
+        says_more = self._label not in words.NEUTRAL or value.partition(":")[0] in words.PERIODS  # in, or for 5 days
+        return f"{self._label} {value}" if self._label and says_more else value
 
     def end_phrase(self) -> None:
         """Close the open phrase. A preposition that bound no word is kept, unless it told of a moment or quantity."""

@@ -60,7 +60,7 @@ _SMALL_WORDS: Final = words.DETERMINERS | words.LIGHT | words.OPENINGS | words.A
 
 def pieces(text: str) -> list[Token]:
     """All that is written, in order. Only marks between sentences and hyphens inside words are left out."""
-    plain = unicodedata.normalize("NFKC", text).translate(_PLAIN_MARKS)
+    plain = " ".join(unicodedata.normalize("NFKC", text).translate(_PLAIN_MARKS).split())
     plain = _CONTRACTED.sub(lambda short: words.CONTRACTIONS[short.group().casefold()], plain)
     return [token for piece in _PIECE.finditer(plain) for token in _READERS[str(piece.lastgroup)](piece.group())]
 

@@ -325,7 +325,12 @@ KNOWN_VERBS: Final = _words(
 )
 """Verbs whose ``-s``, ``-ed`` and ``-ing`` forms are one word with them."""
 
-KEEP_AS_WRITTEN: Final = _words("founded less series species news us is this was has does its as always gas bus pass")
+KEEP_AS_WRITTEN: Final = _words(
+    "founded less series species news always gas bus pass customs goods arms glasses rights savings jeans means works"
+    " proceeds contents headquarters manners spirits terms looks shorts minutes perhaps plus minus lens thus yes towards"
+    " physics mathematics economics politics analysis basis status others whereas besides sometimes"
+)
+"""Words whose ending says something, or is none."""
 
 ALSO_ACRONYMS: Final = _words("us it who or not no all any me he this off")
 """Small words that are names where they are written in capitals, as articles and prepositions are."""
