@@ -327,8 +327,8 @@ KNOWN_VERBS: Final = _words(
 
 KEEP_AS_WRITTEN: Final = _words(
     "founded less series species news always gas bus pass customs goods arms glasses rights savings jeans means works"
-    " proceeds contents headquarters manners spirits terms looks shorts minutes perhaps plus minus lens thus yes towards"
-    " physics mathematics economics politics analysis basis status others whereas besides sometimes"
+    " proceeds contents headquarters manners spirits terms looks shorts minutes perhaps plus minus lens thus yes"
+    " towards physics mathematics economics politics analysis basis status others whereas besides sometimes"
 )
 """Words whose ending says something, or is none."""
 
