@@ -9,12 +9,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
+from breakeven.gateway.cache_config import CacheSettings, ModelCacheConfig, check_model_cache
 from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
 
 ECHO: Final = "echo"
-TABLES: Final = ("upstreams", "models", "gateway")
+TABLES: Final = ("upstreams", "models", "gateway", "cache")
 """Tables of the configuration file that are read here."""
 
 
@@ -63,12 +64,20 @@ class TargetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One ``[[models]]`` table: a name that clients call."""
+    """One ``[[models]]`` table: a name that clients call.
+
+    What is done to the bodies that are sent (``prompt_cache``, ``prompt_cache_ttl``, ``reduce``) is as in ``[gateway]``
+    where it is left out here.
+    """
 
     name: str
     targets: list[TargetConfig]
     fallbacks: list[TargetConfig] = []
     degrade_to: str | None = None
+    prompt_cache: Literal["auto", "off"] | None = None
+    prompt_cache_ttl: Literal["5m", "1h"] | None = None
+    reduce: Literal["json", "off"] | None = None
+    cache: ModelCacheConfig | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,7 +87,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
-    (``http://127.0.0.1:4318/v1/traces``); without one none are made.
+    (``http://127.0.0.1:4318/v1/traces``); without one none are made. ``prompt_cache``, ``prompt_cache_ttl`` and
+    ``reduce`` are for every model that does not say otherwise, and take effect when the configuration is read again.
     """
 
     ledger_unavailable: Literal["journal", "deny", "last-known"] = "journal"
@@ -94,6 +104,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     retention_days: int | None = None
     metrics_public: bool = False
     otlp_endpoint: str = ""
+    prompt_cache: Literal["auto", "off"] = "auto"
+    prompt_cache_ttl: Literal["5m", "1h"] = "5m"
+    reduce: Literal["json", "off"] = "json"
 
 
 TAKEN_AT_ONCE: Final = (
@@ -113,6 +126,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: list[UpstreamConfig] = []
     models: list[ModelConfig] = []
     gateway: GatewaySettings = GatewaySettings()
+    cache: CacheSettings = CacheSettings()
 
     def upstream(self, name: str) -> UpstreamConfig:
         """The upstream of this name."""
@@ -168,6 +182,14 @@ def _check(config: GatewayConfig) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"{kind} has {', '.join(sorted(twice))} twice", hint="give each a name of its own")
+    _check_models(config)
+    config.cache.check()
+    for upstream in config.upstreams:
+        if upstream.wire != "echo" and not upstream.url:
+            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+
+
+def _check_models(config: GatewayConfig) -> None:
     upstreams = {each.name for each in config.upstreams}
     models = {each.name for each in config.models}
     for model in config.models:
@@ -185,6 +207,5 @@ def _check(config: GatewayConfig) -> None:
                 f"the model {model.name} degrades to {model.degrade_to!r}, which is not under [[models]]",
                 hint="name one of " + ", ".join(sorted(models)),
             )
-    for upstream in config.upstreams:
-        if upstream.wire != "echo" and not upstream.url:
-            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+        if model.cache is not None:
+            check_model_cache(model.name, model.cache)

@@ -7,8 +7,9 @@ from time import perf_counter
 
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, Unavailable
-from breakeven.ledger.entry import LedgerEntry, MarkedBy, UsageBasis
+from breakeven.ledger.entry import LedgerEntry, UsageBasis
 from breakeven.pipeline.call import Call
+from breakeven.pipeline.prepared import Prepared
 from breakeven.pipeline.prices import RowCost
 from breakeven.pipeline.relay import Relay
 from breakeven.pipeline.reply import Reply
@@ -30,8 +31,8 @@ class Attempt:
         "consumed",
         "decision",
         "duration_s",
-        "marked_by",
         "number",
+        "prepared",
         "question",
         "relay",
         "started_at_ns",
@@ -39,6 +40,7 @@ class Attempt:
         "ttft_s",
     )
 
+    prepared: Prepared
     relay: Relay
     consumed: Consumption
 
@@ -56,7 +58,6 @@ class Attempt:
         self.call, self.question, self.codec, self.target = call, question, codec, target
         self.number, self.started_at_ns, self.decision = number, started_at_ns, decision
         self.answer: Answer | None = None
-        self.marked_by: MarkedBy = "none"
         self.ttft_s: float | None = None
         self.duration_s = self._started_at = 0.0
 
@@ -65,17 +66,18 @@ class Attempt:
         """Whether the client has something of this answer, or the whole, or is gone: then no other is tried."""
         return self.relay.begun or self.consumed.outcome in ("ok", "client_gone")
 
-    def start(self, body: bytes, reply: Reply) -> None:
+    def start(self, prepared: Prepared, reply: Reply) -> None:
         """Send the question.
 
         Raises:
             InputError: a header of the client cannot be passed on; nothing was sent.
         """
+        self.prepared = prepared
         headers_out = self._headers_out() if self.question.stream else ()
         self.relay = Relay(self.question, self.codec, reply, headers_out)
         self._started_at = perf_counter()
         headers = {**self.codec.headers, **self.call.headers}
-        self.relay.connect(self.target.upstream.send(self.codec.path, headers, body, self.relay))
+        self.relay.connect(self.target.upstream.send(self.codec.path, headers, prepared.body, self.relay))
 
     async def finish(self) -> None:
         """Wait until nothing more of the answer matters, and find what it used; a cancelled wait is given up."""
@@ -98,6 +100,7 @@ class Attempt:
         """The attempt as a row; ``bound_nano_usd`` is its cost where its usage has no price."""
         used, target, call = self.consumed, self.target, self.call
         cost, basis = self._cost(bound_nano_usd)
+        removed_tokens, removed_nano_usd = self._removed(basis)
         return LedgerEntry(
             request_id=call.request_id,
             attempt=self.number,
@@ -126,8 +129,10 @@ class Attempt:
             price_date=cost.checked_on,
             upstream_request_id=self.relay.headers.get(b"x-request-id", b"").decode("latin-1"),
             decision=self.decision.text,
-            marked_by=self.marked_by,
+            marked_by=self.prepared.marked_by,
             prompt_cache_saved_nano_usd=0 if basis == "bound" else self._prompt_cache_saved_nano_usd(),
+            removed_input_tokens=removed_tokens,
+            removed_nano_usd=removed_nano_usd,
         )
 
     def _cost(self, bound_nano_usd: int) -> tuple[RowCost, UsageBasis]:
@@ -142,6 +147,15 @@ class Attempt:
         most = max(bound_nano_usd, cost.effective_nano_usd)
         kinds = ", ".join(extra.kind for extra in used.extras)
         return RowCost(most, most, f"the bound: {kinds} have no price", cost.checked_on), "bound"
+
+    def _removed(self, basis: UsageBasis) -> tuple[int, int]:
+        """Input tokens that were not sent, and what they would have cost; nothing, where the usage is not reported."""
+        used, prepared = self.consumed, self.prepared
+        if not prepared.removed.runs or basis != "reported":
+            return 0, 0
+        tokens = prepared.removed.tokens(used.usage, prepared.body)
+        prices = self.target.prices
+        return tokens, prices.removed_nano_usd(used.usage, tokens, self.started_at_ns, used.processing)
 
     def _prompt_cache_saved_nano_usd(self) -> int:
         used = self.consumed
@@ -163,6 +177,7 @@ class Attempt:
         return [
             (b"x-breakeven-request-id", self.call.request_id.encode("ascii")),
             (b"x-breakeven-decision", self.decision.text.encode("utf-8")),
+            *self.call.answer_headers,
         ]
 
 

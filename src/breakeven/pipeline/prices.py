@@ -63,6 +63,20 @@ def _listed(published: RowPricer, usage: Usage, paid_nano_usd: int) -> int:
         return paid_nano_usd
 
 
+def _longer(usage: Usage, more_tokens: int) -> Usage:
+    """A usage with more input, of which as large a share is read from a cache and written to it."""
+    total = max(usage.input_tokens, 1)
+    parts = usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+    read, written_5m, written_1h = (part + part * more_tokens // total for part in parts)
+    return structs.replace(
+        usage,
+        input_tokens=usage.input_tokens + more_tokens,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=written_5m,
+        cache_write_1h_tokens=written_1h,
+    )
+
+
 class TargetPrices:
     """The prices of one deployment over time."""
 
@@ -91,6 +105,17 @@ class TargetPrices:
             return 0
         paid = self._at(at_ns, processing).paid
         return paid.nano_usd(structs.replace(usage, **_UNCACHED)) - paid.nano_usd(usage)
+
+    def removed_nano_usd(self, usage: Usage, removed_tokens: int, at_ns: int, processing: str = "standard") -> int:
+        """What input tokens that were not sent would have cost beside these, as much of them cached as of the others.
+
+        Raises:
+            InputError: no price covers it.
+        """
+        if not removed_tokens:
+            return 0
+        paid = self._at(at_ns, processing).paid
+        return paid.nano_usd(_longer(usage, removed_tokens)) - paid.nano_usd(usage)
 
     def paid_card(self, at_ns: int, processing: str = "standard") -> PriceCard:
         """The card that is paid at a moment.

@@ -9,6 +9,7 @@ from typing import Final
 from breakeven.ledger.ledger_store import LedgerStore
 from breakeven.pipeline.call import Call
 from breakeven.pipeline.deployments import Deployments
+from breakeven.pipeline.preparation import Preparation
 from breakeven.pipeline.refusal import Refusal, over_budget
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.target import Candidate, Route
@@ -40,6 +41,7 @@ class Shared:
         self.routes = routes
         self.settings = settings
         self.deployments = Deployments(settings.retry_within_s, RetryRule(most_attempts=settings.most_attempts))
+        self.preparation = Preparation()
         self._scopes: dict[tuple[str, str, tuple[str, ...]], tuple[Scope, ...]] = {}
 
     def use(self, settings: PipelineSettings) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
+from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
@@ -21,6 +22,22 @@ class AddedTokens:
     """The most that a deployment adds to an input beyond what was sent: 512, or what it was seen to add."""
 
     tokens: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyRules:
+    """What may be done to a body on its way to a deployment.
+
+    ``marks_cache``: marks for the provider's prompt cache, kept for ``cache_ttl``, where they are expected to pay;
+    ``minifies_json``: insignificant whitespace taken out of the results of tools.
+    """
+
+    marks_cache: bool = True
+    cache_ttl: Literal["5m", "1h"] = "5m"
+    minifies_json: bool = True
+
+
+AS_USUAL: Final = BodyRules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +60,7 @@ class Target:
     exact_usage: Callable[[Question, int], Usage] | None = None
     weight: float = 1.0
     added: AddedTokens = field(default_factory=AddedTokens)
+    body_rules: BodyRules = AS_USUAL
 
     def bound_input_tokens(self, question: Question, context_window_tokens: int | None) -> int:
         """The most input tokens that the upstream can count in a question.
@@ -81,14 +99,23 @@ class Candidate(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
+class RouteCache(NamedTuple):
+    """What a route says of remembered answers, and what serves it: of another, its answers are not these."""
+
+    rule: CacheRule
+    identity: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A model as clients call it: its deployments, those to fall back on, and a cheaper model where a budget degrades.
 
     ``targets`` serve the model itself and share its load; ``fallbacks`` are tried in order when none of them answers.
+    ``cache`` is None where no answer is remembered.
     """
 
     model: str
     targets: tuple[Target, ...]
     fallbacks: tuple[Target, ...] = ()
     degrade_to: str | None = None
+    cache: RouteCache | None = None

@@ -10,6 +10,7 @@ from breakeven.errors import InputError
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.call import Call
+from breakeven.pipeline.prepared import Prepared
 from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.shared import Shared
@@ -94,7 +95,7 @@ class TokenCount:
             decision=decision(target.model, target.name, candidate.reasons),
         )
         try:
-            attempt.start(_CODEC.request(self._question, target.model, None), self._reply)
+            attempt.start(Prepared(body=_CODEC.request(self._question, target.model, None)), self._reply)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         return attempt
