@@ -111,6 +111,10 @@ async def serve(trace: Trace, speed: float, ttl_s: float) -> tuple[int, int, int
 def configuration(url: str, ttl_s: float) -> str:
     """A gateway with one priced upstream, and answers kept so long."""
     return f"""
+[cache]
+enabled = true
+ttl_s = {ttl_s}
+
 [[upstreams]]
 name = "hosted"
 url = "{url}"
@@ -121,7 +125,6 @@ output_usd_per_mtok = {OUT_USD_PER_MTOK}
 [[models]]
 name = "{MODEL}"
 targets = [{{ upstream = "hosted" }}]
-cache = {{ ttl_s = {ttl_s} }}
 """
 
 
