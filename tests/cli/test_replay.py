@@ -111,6 +111,14 @@ def test_a_ledger_has_no_hashes_and_is_told_so(tmp_path: Path, capsys: pytest.Ca
     assert "a ledger keeps" in capsys.readouterr().err
 
 
+def test_a_price_that_depends_on_the_hour_needs_one(capsys: pytest.CaptureFixture[str]) -> None:
+    model = "deepseek/deepseek-v4-flash"
+    assert run(["replay", EXAMPLE, "--model", model, *AT]) == 2
+    assert "depends on the hour" in capsys.readouterr().err
+    assert run(["replay", EXAMPLE, "--model", model, "--at", "2026-11-24T02:00"]) == 0
+    assert model in capsys.readouterr().out
+
+
 def test_all_at_once_has_no_month(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = body(capsys, trace(tmp_path, ",request_hash", "0,5,70,a", "0,5,70,a"), "--lever", "single-flight")
     assert (told["hits"], told["usd_saved_per_month"], told["interval"]) == (1, None, None)
