@@ -64,7 +64,7 @@ class KeyLimits:
         Raises:
             Refusal: another limit than that of tokens is in the way.
         """
-        return None if key.limits == _UNLIMITED else self._take(key, 0)
+        return None if key.limits.are_none else self._take(key, 0)
 
     def _take(self, key: VirtualKey, tokens: int) -> Taken:
         limits, limiter = self._limiters.get(key.key_id, (None, None))

@@ -67,7 +67,7 @@ class Remembered:
             Unavailable: the ledger takes no rows now.
         """
         control = read_cache_control(asked.call.cache_control)
-        key = self._key(asked, cache, control)
+        key = await self._key(asked, cache, control)
         if key is not None and not control.no_cache:
             found = await self._found(key, control)
             if found is not None:
@@ -85,21 +85,33 @@ class Remembered:
         self.lookups["miss"] += 1
         await self._lead(key, asked, cache, reply, run)
 
-    def _key(self, asked: Asked, cache: RouteCache, control: CacheControl) -> bytes | None:
+    async def _key(self, asked: Asked, cache: RouteCache, control: CacheControl) -> bytes | None:
         """The key of a question that may be remembered."""
-        call, question = asked.call, asked.question
+        question = asked.question
         why: NotCached | None = "no_store"
         if not control.no_store:
             why = not_cached(question.operation, question.fields, cache.rule)
         if why is None:
-            tenant = call.key.tenant
-            scope = KeyScope(tenant, self.store.epoch(tenant), question.operation, cache.identity)
-            key = cache_key(scope, question.fields, call.headers)
+            scope = await self._scope(asked, cache)
+            if scope is None:
+                self.bypasses["store_away"] += 1
+                return None
+            key = cache_key(scope, question.fields, asked.call.headers)
             if key is not None:
                 return key
             why = "unreadable"
         self.bypasses[why] += 1
         return None
+
+    async def _scope(self, asked: Asked, cache: RouteCache) -> KeyScope | None:
+        """What a key says beside the question; None where the store does not tell what was flushed."""
+        tenant = asked.call.key.tenant
+        try:
+            epoch = await self.store.epoch(tenant)
+        except Exception:
+            LOG.exception("the cache could not be read")
+            return None
+        return None if epoch is None else KeyScope(tenant, epoch, asked.question.operation, cache.identity)
 
     async def _found(self, key: bytes, control: CacheControl) -> StoredAnswer | None:
         now_ns = time_ns()

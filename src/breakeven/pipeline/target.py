@@ -102,7 +102,7 @@ class Candidate(Struct, frozen=True):
     reasons: tuple[Reason, ...]
 
 
-class RouteCache(NamedTuple):
+class RouteCache(Struct, frozen=True):
     """What a route says of remembered answers, and what serves it: of another, its answers are not these."""
 
     rule: CacheRule
