@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import add
 from typing import Final, NamedTuple
 
-from msgspec.structs import astuple
-
-from breakeven.catalog.usage import Usage
 from breakeven.gateway.histogram import DURATION_BUCKETS_S, TTFT_BUCKETS_S, Histogram
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.ledger.ledger_file import opened
@@ -23,9 +19,11 @@ OTHER: Final = "(other)"
 """The model of everything beyond that: sums stay whole."""
 
 SUMS: Final = (
-    *("requests", "attempts", *Usage.__struct_fields__, "removed_input_tokens"),
-    *("nano_usd", "list_nano_usd", "baseline_nano_usd", "response_cache_saved_nano_usd"),
-    *("prompt_cache_caused_nano_usd", "prompt_cache_anyway_nano_usd", "removed_nano_usd"),
+    *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
+    *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
+    *("output_audio_tokens", "removed_input_tokens", "nano_usd", "list_nano_usd", "baseline_nano_usd"),
+    *("response_cache_saved_nano_usd", "prompt_cache_caused_nano_usd", "prompt_cache_anyway_nano_usd"),
+    "removed_nano_usd",
 )
 """What is added up of each group, by the names of `Total`."""
 
@@ -73,8 +71,26 @@ class LedgerCounters:
         sums = self._sums.get(names)
         if sums is None:
             sums = self._group(*names)
-        sums[:] = map(add, sums, _amounts(entry))
+        usage = entry.usage
+        sums[0] += entry.attempt == 1
+        sums[1] += 1
+        sums[2] += usage.input_tokens
+        sums[3] += usage.output_tokens
+        sums[4] += usage.cache_read_tokens
+        sums[5] += usage.cache_write_5m_tokens
+        sums[6] += usage.cache_write_1h_tokens
+        sums[7] += usage.reasoning_tokens
+        sums[8] += usage.input_audio_tokens
+        sums[9] += usage.cache_read_audio_tokens
+        sums[10] += usage.output_audio_tokens
+        sums[11] += entry.removed_input_tokens
+        sums[12] += entry.effective_nano_usd
+        sums[13] += entry.list_nano_usd
+        sums[14] += entry.baseline_nano_usd
+        sums[17 if entry.marked_by != "gateway" else 16] += entry.prompt_cache_saved_nano_usd
+        sums[18] += entry.removed_nano_usd
         if entry.served_from != "upstream":  # no deployment took this time
+            sums[15] += entry.baseline_nano_usd - entry.effective_nano_usd
             return
         times = self._times.get((entry.served_model, entry.deployment))
         if times is None:
@@ -107,23 +123,3 @@ class LedgerCounters:
             model = OTHER
         fresh = Histogram(DURATION_BUCKETS_S), Histogram(TTFT_BUCKETS_S)
         return self._times.setdefault((model, deployment), fresh)
-
-
-def _amounts(entry: LedgerEntry) -> tuple[int, ...]:
-    """What one entry adds to each of `SUMS`."""
-    effective_nano_usd, baseline_nano_usd = entry.effective_nano_usd, entry.baseline_nano_usd
-    saved_nano_usd = entry.prompt_cache_saved_nano_usd
-    by_gateway = entry.marked_by == "gateway"
-    return (
-        entry.attempt == 1,
-        1,
-        *astuple(entry.usage),
-        entry.removed_input_tokens,
-        effective_nano_usd,
-        entry.list_nano_usd,
-        baseline_nano_usd,
-        0 if entry.served_from == "upstream" else baseline_nano_usd - effective_nano_usd,
-        saved_nano_usd if by_gateway else 0,
-        0 if by_gateway else saved_nano_usd,
-        entry.removed_nano_usd,
-    )

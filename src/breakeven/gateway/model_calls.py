@@ -23,17 +23,15 @@ from breakeven.policy.virtual_key import VirtualKey
 from breakeven.upstreams.codecs import ENDPOINTS
 from breakeven.upstreams.wire import Endpoint
 
-_FORWARDED: Final = frozenset(
-    {
-        b"accept",
-        b"anthropic-beta",
-        b"anthropic-version",
-        b"idempotency-key",
-        b"openai-beta",
-        b"traceparent",
-        b"tracestate",
-        b"user-agent",
-    }
+_FORWARDED: Final = (
+    b"accept",
+    b"anthropic-beta",
+    b"anthropic-version",
+    b"idempotency-key",
+    b"openai-beta",
+    b"traceparent",
+    b"tracestate",
+    b"user-agent",
 )
 _MOST_TAGS: Final = 32
 MODEL_PATH: Final = "/v1/models/"
@@ -146,7 +144,7 @@ def tags_of(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
 
 
 def _forwarded(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    return {name: value for name, value in headers.items() if name in _FORWARDED}
+    return {name: headers[name] for name in _FORWARDED if name in headers}
 
 
 def _model(name: str) -> dict[str, object]:

@@ -129,7 +129,10 @@ class EventRelay(EventReader):
             self._head = whole
         self._events += events
         self._passed_bytes += len(whole)
-        return whole if max(map(whole.rfind, self.marks)) < 0 else self._sorted(whole)
+        for mark in self.marks:
+            if whole.rfind(mark) >= 0:
+                return self._sorted(whole)
+        return whole
 
     def delivered_tokens(self) -> int:
         """About how many output tokens were delivered: events, or a quarter of the bytes within their envelopes."""
