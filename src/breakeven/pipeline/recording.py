@@ -56,8 +56,8 @@ class Recording:
         """A piece has come."""
         self.pieces.append(piece)
         self._kept_bytes += len(piece)
-        for listener in tuple(self.listeners):
-            listener.pump()
+        for listener in self.listeners:
+            listener.hear(piece)
         if self._kept_bytes > MOST_KEPT_BYTES:
             self._let_go()
 
@@ -123,6 +123,15 @@ class Listener:
         self.begun = True
         self._reply.begin(self._recording.status, self._heads(self._recording.headers))
         self.pump()
+
+    def hear(self, piece: bytes) -> None:
+        """A piece has come. Whoever has all before it gets it at once: so it is with nearly all."""
+        recording = self._recording
+        if self.full or self._waits_for_turn or self.position + 1 - recording.dropped < len(recording.pieces):
+            self.pump()
+        else:
+            self.position += 1
+            self._reply.piece(piece)
 
     def pump(self) -> None:
         """Send what is there, some in each turn, as long as the client takes it."""
