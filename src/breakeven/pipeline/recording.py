@@ -18,6 +18,11 @@ Heads = Callable[[Headers], Headers]
 """The headers that one client gets, from those that came."""
 
 
+def as_they_are(headers: Headers) -> Headers:
+    """The headers that came."""
+    return headers
+
+
 class Recording:
     """The pieces of one stream. ``on_change`` is called when a client joins, leaves, is full or has caught up."""
 
