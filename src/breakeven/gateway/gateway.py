@@ -16,6 +16,7 @@ from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
+from breakeven.gateway.allowances import Allowances
 from breakeven.gateway.answer_store import open_store
 from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
@@ -77,6 +78,7 @@ class Gateway:
         self._reload = reload
         self._upstreams = UpstreamSet()
         self._tls: Tls | None = None
+        self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self._remember(configured)
         self._stopping = asyncio.Event()
@@ -128,6 +130,7 @@ class Gateway:
         configured = self._reload()
         if self._tls is not None:
             self._tls.read()  # which says what is wrong before anything changes
+        self._allowances.look(self.pipeline.shared.routes.targets)
         self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
         self._remember(configured)
         if self._tls is not None:
@@ -149,8 +152,9 @@ class Gateway:
             LOG.warning("[gateway]: %s: take effect when the gateway is started again", ", ".join(later))
 
     async def tidy(self) -> None:
-        """Let go what former configurations had and no request uses any more."""
+        """Let go what former configurations had and no request uses any more, and look what deployments add."""
         shared = self.pipeline.shared
+        self._allowances.look(shared.routes.targets)
         shared.deployments.forget_all_but(shared.routes.deployments)
         await self._upstreams.close_unused(self.pipeline.under_way)
 
@@ -187,7 +191,7 @@ class Gateway:
     def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config
         upstreams = self._upstreams.of(config.upstreams)
-        routes = RoutingTable(config, upstreams, configured.prices).routes()
+        routes = RoutingTable(config, upstreams, configured.prices, self._allowances).routes()
         self._upstreams.adopt(config.upstreams, upstreams, under_way)
         return routes
 

@@ -197,7 +197,7 @@ class RequestLife:
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         try:
-            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
+            bound = target.prices.paid_nano_usd(usage, at_ns, processing)
         except InputError as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request
