@@ -31,7 +31,13 @@ from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
 from breakeven.plan.fleet_replay import no_fleet, replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
+from breakeven.plan.lever_price import billed_card
+from breakeven.plan.lever_replay import LeverQuestion, replay_levers
+from breakeven.plan.lever_report import LeverReport, lever_named
 from breakeven.plan.plan import Plan
+from breakeven.review.audit import LogPrices, PromptAudit, audit_prompts
+from breakeven.review.prompt_rules import prompt_rules
+from breakeven.review.request_log import read_requests
 from breakeven.serving.correction_store import read_corrections
 from breakeven.serving.corrections import Corrections
 from breakeven.serving.fleet_file import FleetFile, read_fleet
@@ -41,7 +47,20 @@ from breakeven.workload.synthetic_arrivals import ArrivalKind
 from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
 
-__all__ = ["Plan", "Usage", "Workload", "curve", "fleet", "load_workload", "plan", "price", "replayed", "simulate"]
+__all__ = [
+    "Plan",
+    "Usage",
+    "Workload",
+    "audit",
+    "curve",
+    "fleet",
+    "load_workload",
+    "plan",
+    "price",
+    "replay",
+    "replayed",
+    "simulate",
+]
 
 
 def plan(
@@ -212,6 +231,39 @@ def simulate(
     return fleet_report(requests, stated, arrivals, corrections, card)
 
 
+def replay(
+    trace: Trace | Path | str,
+    *,
+    lever: str | None = None,
+    model: str | None = None,
+    provider: str | None = None,
+    ttl_s: float | None = None,
+    at: date | datetime | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> LeverReport:
+    """What each lever would save on a trace, before it is switched on, and how much of the trace repeats.
+
+    Args:
+        trace: a trace read with ``keep_blocks``, or the path of one, or of a workload file that names one.
+        lever: ``response-cache``, ``single-flight`` or ``prompt-cache``; all of them where None.
+        model: the hosted model whose prices bill the trace; the provider's default where None.
+        provider: who sells it.
+        ttl_s: how long an answer, or a prefix at the provider, is kept; where None, an hour and five minutes.
+        at: the date of the prices, with an hour where they depend on it (UTC); today if None.
+        config: tables of ``breakeven.toml``: negotiated prices.
+
+    Raises:
+        InputError: the trace, a lever or a name is wrong, or the trace does not tell what repeats.
+        Unpriced: the model's price does not cover a request.
+    """
+    asked = None if lever is None else lever_named(lever)
+    requests = load_requests(Path(trace), keep_blocks=True) if isinstance(trace, str | Path) else trace
+    moment = at or datetime.now(UTC).date()
+    card, billed = billed_card(model, provider, moment, read_price_config(config or {}))
+    question = LeverQuestion(trace=requests, card=card, stated_ttl_s=ttl_s, asked=asked, assumptions=(billed,))
+    return replay_levers(question)
+
+
 def price(
     model: str,
     usage: Usage,
@@ -231,6 +283,32 @@ def price(
     prices = read_price_config(config or {})
     card = find_card(model, provider=provider, processing=processing, at=at, config=prices)
     return price_usage(card, usage, requests=requests)
+
+
+def audit(
+    log: Path | str,
+    *,
+    model: str | None = None,
+    days: float | None = None,
+    at: date | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> PromptAudit:
+    """What in the prompts of a log costs money and need not.
+
+    Args:
+        log: a file of logged requests, a JSON object a line.
+        model: price every request as this model; as the one that it names if None.
+        days: what the log covers; from its first timestamp to its last if None.
+        at: the date of the prices; today (UTC) if None.
+        config: tables of ``breakeven.toml``: negotiated prices.
+
+    Raises:
+        TraceError: a line is no request; names it.
+        InputError: the log is empty, a model has no price, or nothing says what stretch of time it covers.
+    """
+    day = at or datetime.now(UTC).date()
+    prices = LogPrices(day, read_price_config(config or {}), model)
+    return audit_prompts(lambda: read_requests(Path(log)), prompt_rules(), prices, day, days)
 
 
 def _corrections(config: Mapping[str, Any]) -> tuple[Corrections, tuple[Assumption, ...]]:

@@ -198,6 +198,20 @@ def test_a_bad_configuration(typed: Typed, folder: Path, content: str, told: str
 
 
 @pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[gatewy]\n", "did you mean gateway"),
+        ("[gateway]\nretention_day = 4", "`[gateway]` has no key `retention_day`; did you mean `retention_days`?"),
+        ("[gateway]\nretention_days = 'long'", "$.gateway.retention_days"),
+        ("[[upstreams]]\nname = 'a'\nurl = 'http://127.0.0.1:9'\nmodel = ['m']", "did you mean `models`"),
+    ],
+)
+def test_a_bad_configuration_of_the_gateway(typed: Typed, folder: Path, content: str, told: str) -> None:
+    (folder / "breakeven.toml").write_text(content, "utf-8")
+    assert told in refused(typed("serve", "--port", "0"))
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [("TOPP", "did you mean BREAKEVEN_PLAN_TOP"), ("TTFT", "not a number"), ("HOURLY_SHAPE", "is unknown")],
 )

@@ -172,6 +172,20 @@ def test_a_backup_and_retention_say_what_they_did(door: Door) -> None:
     assert "r1" in door("ledger", "show", "r1", "--ledger", "copy.db")
 
 
+def test_a_backup_into_a_folder_that_is_not_there_says_so_and_leaves_nothing(door: Door) -> None:
+    door(*CREATE)
+    before = sorted(door.folder.iterdir())
+    assert door("ledger", "backup", "no such/folder/copy.db", code=2) == (
+        "error: cannot back up to no such/folder/copy.db\n"
+        "cause: no such/folder does not exist\n"
+        "hint: mkdir -p 'no such/folder'\n"
+    )
+    Path("file").touch()
+    assert "cause: file is no folder" in door("ledger", "backup", "file/copy.db", code=2)
+    Path("file").unlink()
+    assert sorted(door.folder.iterdir()) == before
+
+
 def test_the_ledger_is_named_by_a_variable(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKEVEN_LEDGER", "other.db")
     door(*CREATE)

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from breakeven.gateway.ledger_counters import GROUPED_BY
 from breakeven.ledger.ledger_file import opened
-from breakeven.ledger.totals import TotalsQuery, totals
+from breakeven.ledger.totals import SAVED, TotalsQuery, totals
 from gateway.serving import ADMIN, MODEL, Served, breaks, gives, says, serving, tables_for
 
 COUNTERS = {
@@ -21,7 +21,7 @@ COUNTERS = {
 }
 KINDS = (
     *("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "input_audio"),
-    *("cache_read_audio", "output_audio"),
+    *("cache_read_audio", "output_audio", "removed_input"),
 )
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -39,7 +39,7 @@ async def scraped(served: Served) -> Samples:
 
 
 def counters(found: Samples) -> Samples:
-    names = {*COUNTERS, "breakeven_tokens_total"}
+    names = {*COUNTERS, "breakeven_tokens_total", "breakeven_saved_nano_usd"}
     return {place: value for place, value in found.items() if place[0] in names}
 
 
@@ -55,6 +55,8 @@ def expected(path: Path) -> Samples:
         for kind in KINDS:
             place = "breakeven_tokens_total", frozenset({**labels, "kind": kind}.items())
             samples[place] = getattr(row, f"{kind}_tokens")
+        for lever, column in SAVED.items():
+            samples["breakeven_saved_nano_usd", frozenset({**labels, "lever": lever}.items())] = getattr(row, column)
     return samples
 
 

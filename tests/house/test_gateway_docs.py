@@ -13,6 +13,7 @@ import pytest
 from breakeven.gateway.config import GatewaySettings, ModelConfig, TargetConfig, UpstreamConfig
 from breakeven.gateway.discovery import HOSTED
 from breakeven.gateway.gateway import PATHS
+from breakeven.gateway.model_calls import COUNT_PATH
 from breakeven.pipeline.answers import _FAILURES
 from conftest import REPOSITORY
 
@@ -83,5 +84,5 @@ def test_every_error_is_documented_with_its_status() -> None:
 
 
 def test_every_endpoint_of_models_and_every_provider_that_is_found_is_documented() -> None:
-    assert set(re.findall(r"`POST (/v1/\S+)`", HTTP)) == set(PATHS.values())
+    assert set(re.findall(r"`POST (/v1/\S+)`", HTTP)) == {*PATHS.values(), COUNT_PATH}
     assert {each.variable for each in HOSTED} <= set(re.findall(r"`(\w+_API_KEY)`", SERVE))

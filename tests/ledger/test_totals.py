@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, UnknownName
 from breakeven.ledger.backup import backup
+from breakeven.ledger.entry import LedgerEntry, MarkedBy, ServedFrom
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.lookup import entries
 from breakeven.ledger.recording import Recorder, Settled
 from breakeven.ledger.records import EntryRecord
 from breakeven.ledger.retention import prune
 from breakeven.ledger.schema import STEPS
-from breakeven.ledger.totals import COLUMNS, Total, TotalsQuery, totals
+from breakeven.ledger.totals import COLUMNS, SAVED, Total, TotalsQuery, totals
 from breakeven.stores import sqlite
 from ledger.ledgers import AT_NS, SCOPES, entry, recomputed, rows, summed
 
@@ -34,7 +36,7 @@ START_NS = AT_NS // QUARTER_NS * QUARTER_NS
 ZONE = "America/New_York"
 
 settled_entries = st.builds(
-    lambda name, cost, at, user, model, tags, outcome, tokens, attempt: Settled(
+    lambda name, cost, at, user, model, tags, outcome, tokens, attempt, served_from, marked_by, saved: Settled(
         1,
         entry(
             f"r{name}",
@@ -45,6 +47,12 @@ settled_entries = st.builds(
             tags=tags,
             outcome=outcome,
             usage=Usage(input_tokens=tokens, output_tokens=tokens // 2, cache_read_tokens=tokens // 3),
+            baseline_nano_usd=3 * cost,
+            served_from=served_from,
+            marked_by=marked_by,
+            prompt_cache_saved_nano_usd=saved,
+            removed_input_tokens=abs(saved) // 2,
+            removed_nano_usd=abs(saved),
         ),
         at,
         SCOPES,
@@ -59,6 +67,9 @@ settled_entries = st.builds(
     outcome=st.sampled_from(["ok", "failed"]),
     tokens=st.integers(0, 10**6),
     attempt=st.integers(1, 2),
+    served_from=st.sampled_from(get_args(ServedFrom)),
+    marked_by=st.sampled_from(get_args(MarkedBy)),
+    saved=st.integers(-(10**9), 10**9),
 )
 names = st.sampled_from([*COLUMNS, "day", "tag:project", "tag:env", "tag:it's"])
 bounds = (
@@ -81,7 +92,7 @@ def in_memory(batch: list[Settled]) -> Iterator[sqlite3.Connection]:
 
 def expected(batch: list[Settled], query: TotalsQuery) -> dict[tuple[str, ...], tuple[int, ...]]:
     """The same sums from the entries, in Python."""
-    sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * 7)
+    sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * 12)
     once = {(each.entry.request_id, each.entry.attempt): each for each in reversed(batch)}
     for each in once.values():
         values = {name: group(each, name, query.timezone) for name in {*query.by, *query.only}}
@@ -90,8 +101,17 @@ def expected(batch: list[Settled], query: TotalsQuery) -> dict[tuple[str, ...], 
             usage, cost = each.entry.usage, each.entry.effective_nano_usd
             counted = (int(each.first), 1, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, cost, cost)
             row = sums[tuple(values[name] for name in query.by)]
-            row[:] = [total + value for total, value in zip(row, counted, strict=True)]
+            saved = attributed(each.entry)
+            row[:] = [total + value for total, value in zip(row, (*counted, *saved), strict=True)]
     return {key: tuple(row) for key, row in sums.items()}
+
+
+def attributed(row: LedgerEntry) -> tuple[int, ...]:
+    """What one row saved: by the response cache, by the prompt cache because of us and anyway, by leaving out."""
+    remembered = 0 if row.served_from == "upstream" else row.baseline_nano_usd - row.effective_nano_usd
+    saved = row.prompt_cache_saved_nano_usd
+    caused, anyway = (saved, 0) if row.marked_by == "gateway" else (0, saved)
+    return remembered, caused, anyway, row.removed_nano_usd, row.removed_input_tokens
 
 
 def group(each: Settled, name: str, zone: str) -> str:
@@ -105,7 +125,8 @@ def group(each: Settled, name: str, zone: str) -> str:
 
 def figures(row: Total) -> tuple[int, ...]:
     counts = (row.requests, row.attempts, row.input_tokens, row.output_tokens, row.cache_read_tokens)
-    return (*counts, row.nano_usd, row.list_nano_usd)
+    saved = tuple(getattr(row, column) for column in SAVED.values())
+    return (*counts, row.nano_usd, row.list_nano_usd, *saved, row.removed_input_tokens)
 
 
 @settings(max_examples=150)
@@ -280,3 +301,36 @@ def test_a_journal_from_before_audio_was_counted_is_read() -> None:
     told[1]["usage"] = {name: count for name, count in told[1]["usage"].items() if name not in AUDIO_KINDS}
     assert len(told[1]["usage"]) == 6
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=EntryRecord) == record
+
+
+def test_a_ledger_from_before_savings_were_attributed_goes_on_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "breakeven.db"
+    stated = {"tenant": "acme", "user": "alice", "key_id": "key_1", "tags": "[]", "outcome": "ok", "input_tokens": 7}
+    stated |= {"served_model": "gpt-4o-mini", "deployment": "openai", "effective_nano_usd": 5, "output_tokens": 3}
+    with closing(sqlite.connect(path, create=True)) as connection:
+        sqlite.upgrade(connection, path, STEPS[:3])
+        old_row(connection, "entries", request_id="old", counted_at_ns=START_NS, attempt=1, first=1, **stated)
+        old_row(connection, "rollups", slot_s=START_NS // 10**9, requests=1, attempts=1, **stated)
+    with opened(path) as connection:
+        (old,) = entries(connection, "old")
+        assert (old.served_from, old.marked_by, old.prompt_cache_saved_nano_usd) == ("upstream", "none", 0)
+        hit = entry("new", 0, served_from="response_cache", usage=Usage(), baseline_nano_usd=9, usage_basis="none")
+        Recorder(connection).record([Settled(1, hit, START_NS, SCOPES, True)], committed=1, floor=1)
+        assert entries(connection, "new") == (hit,)
+        for until_ns in (START_NS + QUARTER_NS, START_NS + 1):  # from the sums, and from the entries
+            query = TotalsQuery(by=("served_from",), since_ns=START_NS, until_ns=until_ns)
+            found = {row.group[0]: row for row in totals(connection, query)}
+            remembered, bought = found["response_cache"], found["upstream"]
+            assert (remembered.requests, remembered.nano_usd, remembered.response_cache_saved_nano_usd) == (1, 0, 9)
+            assert (bought.input_tokens, bought.output_tokens, bought.nano_usd) == (7, 3, 5)
+            assert bought.response_cache_saved_nano_usd == 0
+
+
+def test_a_journal_from_before_savings_were_attributed_is_read_and_rows_without_them_stay_as_short() -> None:
+    record = EntryRecord(entry=entry("old"), at_ns=START_NS, scopes=SCOPES, first=True, last=True)
+    told = msgspec.msgpack.decode(msgspec.msgpack.encode(record))
+    assert not {"served_from", "marked_by", "prompt_cache_saved_nano_usd"} & set(told[1])
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=EntryRecord) == record
+    attributed_row = entry("new", served_from="single_flight", marked_by="caller", prompt_cache_saved_nano_usd=-4)
+    record = EntryRecord(entry=attributed_row, at_ns=START_NS, scopes=SCOPES, first=True, last=True)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(record), type=EntryRecord) == record

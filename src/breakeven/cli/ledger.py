@@ -41,7 +41,8 @@ def totals(
 ) -> None:
     """What was spent, in all or by group: tenant, team, user, key, model, deployment, outcome, day, tag:KEY.
 
-    Dollars are effective ones, which budgets count. A request counts when it was let in.
+    By served_from: what was bought, remembered, or shared with a request under way. Dollars are effective ones, which
+    budgets count. A request counts when it was let in.
     """
     from breakeven.ledger.ledger_file import opened
     from breakeven.ledger.totals import TotalsQuery

@@ -64,6 +64,11 @@ DOORS = {
         help="What changed between two saved plans; fails past a threshold.",
         heading="Plan",
     ),
+    "replay": Door(
+        target="breakeven.cli.replay:replay",
+        help="What caching would save on your own traffic, before it is switched on.",
+        heading="Plan",
+    ),
     "price": Door(
         target="breakeven.cli.price:price",
         help="The exact price of one request, or of many alike.",
@@ -117,6 +122,11 @@ DOORS = {
     "ledger": Door(
         target="breakeven.cli.ledger:ledger",
         help="Add up, look up, back up and prune what was spent.",
+        heading="Prove",
+    ),
+    "audit": Door(
+        target="breakeven.cli.audit:audit",
+        help="What in your prompts costs money and need not: findings in dollars a month.",
         heading="Prove",
     ),
 }

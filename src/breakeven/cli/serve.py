@@ -13,6 +13,7 @@ from breakeven.cli.ledger_options import ledger_option
 if TYPE_CHECKING:
     from breakeven.gateway.config import GatewayConfig, UpstreamConfig
     from breakeven.gateway.gateway import Configured
+    from breakeven.gateway.listening import Tls
     from breakeven.gateway.logs import LogFormat
 
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Serve HTTPS with this certificate and its chain (PEM).  [default: plain HTTP]",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The certificate's key (PEM, not encrypted).  [default: in the certificate's file]",
 )
 @ledger_option
 @click.option(
@@ -59,6 +72,8 @@ def serve(
     *,
     host: str,
     port: int,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
     ledger_path: Path,
     upstreams: tuple[str, ...],
     first_key: bool,
@@ -71,10 +86,12 @@ def serve(
     Point a client's base URL at it and use a key of `breakeven key create` (same --ledger).
     """
     from breakeven.gateway.admin_secret import admin_secret
+    from breakeven.gateway.listening import Listening
     from breakeven.gateway.log_stream import log_stream
     from breakeven.gateway.logs import EntryLog, set_up_logs
     from breakeven.gateway.serving import serve_until_stopped
 
+    at = Listening(host=host, port=port, tls=_tls(tls_certificate, tls_key))
     log = log_stream(sys.stderr)
     set_up_logs(log, log_level, log_format)
     entry_log = EntryLog(log, log_format) if log_level in ("debug", "info") else None
@@ -87,7 +104,18 @@ def serve(
         if first_key:
             _offer_first_key(url, reader.config, ledger_path)
 
-    serve_until_stopped(host, port, ledger_path, reader.read, secret, ready, entry_log)
+    serve_until_stopped(at, ledger_path, reader.read, secret, ready, entry_log)
+
+
+def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
+    from breakeven.errors import InputError
+    from breakeven.gateway.listening import Tls
+
+    if certificate is not None:
+        return Tls(certificate, key or certificate)
+    if key is not None:
+        raise InputError("a TLS key is of no use without its certificate", hint="--tls-certificate FILE")
+    return None
 
 
 class _ConfigurationReader:

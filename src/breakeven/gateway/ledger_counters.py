@@ -11,7 +11,7 @@ from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.ledger.totals import Total, TotalsQuery, totals
 
-GROUPED_BY: Final = ("tenant", "model", "deployment", "outcome")
+GROUPED_BY: Final = ("tenant", "model", "deployment", "outcome", "served_from")
 MOST_GROUPS: Final = 10_000
 """Groups that are counted apart. A client can name models without end, and each would be a time series for ever."""
 
@@ -21,7 +21,9 @@ OTHER: Final = "(other)"
 SUMS: Final = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
     *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
-    *("output_audio_tokens", "nano_usd", "list_nano_usd", "baseline_nano_usd"),
+    *("output_audio_tokens", "removed_input_tokens", "nano_usd", "list_nano_usd", "baseline_nano_usd"),
+    *("response_cache_saved_nano_usd", "prompt_cache_caused_nano_usd", "prompt_cache_anyway_nano_usd"),
+    "removed_nano_usd",
 )
 """What is added up of each group, by the names of `Total`."""
 
@@ -33,6 +35,7 @@ class Group(NamedTuple):
     model: str
     deployment: str
     outcome: str
+    served_from: str
 
 
 class Timed(NamedTuple):
@@ -55,7 +58,7 @@ class LedgerCounters:
     """An observer of a ledger. Make it before the first request of the process."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
-        self._sums: dict[tuple[str, str, str, str], list[int]] = {}
+        self._sums: dict[tuple[str, str, str, str, str], list[int]] = {}
         self._times: dict[tuple[str, str], tuple[Histogram, Histogram]] = {}
         with opened(ledger.path) as connection:
             for total in totals(connection, TotalsQuery(by=GROUPED_BY)):
@@ -64,9 +67,10 @@ class LedgerCounters:
 
     def observe(self, entry: LedgerEntry) -> None:
         """Count one entry: a few additions, since a request waits for it."""
-        sums = self._sums.get((entry.tenant, entry.served_model, entry.deployment, entry.outcome))
+        names = entry.tenant, entry.served_model, entry.deployment, entry.outcome, entry.served_from
+        sums = self._sums.get(names)
         if sums is None:
-            sums = self._group(entry.tenant, entry.served_model, entry.deployment, entry.outcome)
+            sums = self._group(*names)
         usage = entry.usage
         sums[0] += entry.attempt == 1
         sums[1] += 1
@@ -79,9 +83,15 @@ class LedgerCounters:
         sums[8] += usage.input_audio_tokens
         sums[9] += usage.cache_read_audio_tokens
         sums[10] += usage.output_audio_tokens
-        sums[11] += entry.effective_nano_usd
-        sums[12] += entry.list_nano_usd
-        sums[13] += entry.baseline_nano_usd
+        sums[11] += entry.removed_input_tokens
+        sums[12] += entry.effective_nano_usd
+        sums[13] += entry.list_nano_usd
+        sums[14] += entry.baseline_nano_usd
+        sums[17 if entry.marked_by != "gateway" else 16] += entry.prompt_cache_saved_nano_usd
+        sums[18] += entry.removed_nano_usd
+        if entry.served_from != "upstream":  # no deployment took this time
+            sums[15] += entry.baseline_nano_usd - entry.effective_nano_usd
+            return
         times = self._times.get((entry.served_model, entry.deployment))
         if times is None:
             times = self._timed(entry.served_model, entry.deployment)
@@ -102,11 +112,11 @@ class LedgerCounters:
         for place, name in enumerate(SUMS):
             sums[place] += getattr(total, name)
 
-    def _group(self, tenant: str, model: str, deployment: str, outcome: str) -> list[int]:
+    def _group(self, tenant: str, model: str, deployment: str, outcome: str, served_from: str) -> list[int]:
         """The sums of a group that is new, or of all that are one too many."""
         if len(self._sums) >= MOST_GROUPS:
             model = OTHER
-        return self._sums.setdefault((tenant, model, deployment, outcome), [0] * len(SUMS))
+        return self._sums.setdefault((tenant, model, deployment, outcome, served_from), [0] * len(SUMS))
 
     def _timed(self, model: str, deployment: str) -> tuple[Histogram, Histogram]:
         if len(self._times) >= MOST_GROUPS:

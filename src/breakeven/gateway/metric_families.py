@@ -14,6 +14,7 @@ from breakeven.gateway.histogram import Histogram
 from breakeven.gateway.ledger_counters import SUMS, Counted, Group, Timed
 from breakeven.gateway.upstream_report import UpstreamState
 from breakeven.ledger.sqlite_ledger import LedgerHealth
+from breakeven.ledger.totals import SAVED
 from breakeven.policy.breaker import BreakerState
 from breakeven.policy.budget import BudgetState
 from breakeven.policy.scope import ScopeKind
@@ -61,7 +62,7 @@ def families(moment: Moment) -> Iterator[Metric]:
 
 
 def _ledger_sums(counted: Counted) -> Iterator[Metric]:
-    """What ``breakeven ledger totals --by tenant,model,deployment,outcome`` says, as counters."""
+    """What ``breakeven ledger totals --by tenant,model,deployment,outcome,served_from`` says, as counters."""
     labels = list(Group._fields)
     rows = sorted(counted.sums.items())
     for column, name, told in (
@@ -83,6 +84,20 @@ def _ledger_sums(counted: Counted) -> Iterator[Metric]:
             tokens.add_metric([*group, kind], sums[SUMS.index(column)])
     yield cost
     yield tokens
+    yield _saved(rows)
+
+
+def _saved(rows: Sequence[tuple[Group, list[int]]]) -> Metric:
+    """A gauge: what is written to a provider's cache costs before it saves, so the sum can go down."""
+    family = GaugeMetricFamily(
+        "breakeven_saved_nano_usd",
+        "Saved by each lever in nano-dollars; prompt_cache_anyway was saved without the gateway",
+        labels=[*Group._fields, "lever"],
+    )
+    for group, sums in rows:
+        for lever, column in SAVED.items():
+            family.add_metric([*group, lever], sums[SUMS.index(column)])
+    return family
 
 
 def _histogram(name: str, told: str, times: Mapping[Timed, Histogram]) -> Metric:

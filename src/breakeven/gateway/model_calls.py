@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 from time import time, time_ns
 from typing import Final
@@ -35,6 +35,7 @@ _FORWARDED: Final = (
 )
 _MOST_TAGS: Final = 32
 MODEL_PATH: Final = "/v1/models/"
+COUNT_PATH: Final = "/v1/messages/count_tokens"
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -46,8 +47,22 @@ class ModelCalls:
         self._traces = traces
         self._ids = RequestIds()
 
-    async def serve(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
+    def serve(self, endpoint: Endpoint, request: Request, reply: Reply) -> Awaitable[None]:
         """Answer one request of an endpoint."""
+        return self._answer(self._pipeline.serve, self._traces, endpoint, request, reply)
+
+    def count_tokens(self, request: Request, reply: Reply) -> Awaitable[None]:
+        """``POST /v1/messages/count_tokens``; spans are made from rows, of which it has none."""
+        return self._answer(self._pipeline.count_tokens, None, ENDPOINTS["messages"], request, reply)
+
+    async def _answer(
+        self,
+        answered: Callable[[Call, Reply], Awaitable[None]],
+        traces: Traces | None,
+        endpoint: Endpoint,
+        request: Request,
+        reply: Reply,
+    ) -> None:
         at_ns = time_ns()
         request_id = self._ids.next(at_ns)
         refused: str | None = None
@@ -61,8 +76,9 @@ class ModelCalls:
                 tags=(*key.tags, *tags_of(request.headers)) if b"x-breakeven-tags" in request.headers else key.tags,
                 headers=_forwarded(request.headers),
                 received_at_ns=at_ns,
+                cache_control=request.headers.get(b"cache-control", b""),
             )
-            await self._pipeline.serve(call if self._traces is None else self._traces.begin(call), reply)
+            await answered(call if traces is None else traces.begin(call), reply)
         except Refusal as refusal:
             refused = refusal.code
             self._pipeline.refused(refusal)
@@ -71,8 +87,8 @@ class ModelCalls:
             refused = "ledger_unavailable"
             _refuse(endpoint, request_id, Refusal(503, "ledger_unavailable", error.message, retry_after_s=1.0), reply)
         finally:
-            if self._traces is not None:
-                self._traces.end(request_id, refused)
+            if traces is not None:
+                traces.end(request_id, refused)
 
     async def models(self, request: Request, reply: Reply) -> None:
         """``GET /v1/models``: what a key may call."""

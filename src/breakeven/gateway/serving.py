@@ -7,13 +7,13 @@ from pathlib import Path
 
 from breakeven.gateway.event_loop import run_loop
 from breakeven.gateway.gateway import Gateway, Reload
+from breakeven.gateway.listening import Listening
 from breakeven.gateway.logs import EntryLog
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 
 
 def serve_until_stopped(
-    host: str,
-    port: int,
+    at: Listening,
     ledger: Path,
     read: Reload,
     admin_secret: str,
@@ -32,7 +32,7 @@ def serve_until_stopped(
         if entry_log is not None:
             store.observers.append(entry_log.observe)
         try:
-            await Gateway(configured, store, admin_secret, read).run(host, port, ready)
+            await Gateway(configured, store, admin_secret, read).run(at, ready)
         finally:
             await store.close()
             if entry_log is not None:

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from breakeven.errors import InputError, Unavailable
 from breakeven.stores.sqlite import make_private, reported
@@ -24,11 +25,13 @@ def backup(connection: sqlite3.Connection, target: Path) -> Backup:
     """Copy the ledger to a file that does not exist yet; it is whole, or not there.
 
     Raises:
-        InputError: the file exists.
+        InputError: the file exists, or its folder does not.
         Unavailable: it cannot be written.
     """
     if target.exists():
         raise InputError(f"{target} exists", hint="name a file that does not exist yet")
+    if not target.parent.is_dir():
+        raise _no_folder(target)
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.unlink(missing_ok=True)
@@ -48,3 +51,10 @@ def backup(connection: sqlite3.Connection, target: Path) -> Backup:
     finally:
         partial.unlink(missing_ok=True)
     return Backup(path=target, size_bytes=target.stat().st_size, entries=count)
+
+
+def _no_folder(target: Path) -> InputError:
+    folder, what = target.parent, f"cannot back up to {target}"
+    if folder.exists():
+        return InputError(what, cause=f"{folder} is no folder", hint="name a file in a folder")
+    return InputError(what, cause=f"{folder} does not exist", hint=f"mkdir -p {quote(str(folder))}")

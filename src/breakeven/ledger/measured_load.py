@@ -76,7 +76,7 @@ def measured_load(path: Path, stretch: LedgerStretch, stated: StatedDeployment) 
 def _served(connection: sqlite3.Connection, path: Path, stretch: LedgerStretch) -> LedgerStretch:
     """The stretch with its one served model."""
     models: defaultdict[str, list[str]] = defaultdict(list)
-    for total in totals(connection, TotalsQuery(by=("deployment", "model"))):
+    for total in totals(connection, TotalsQuery(by=("deployment", "model"), only={"served_from": "upstream"})):
         models[total.group[0]].append(total.group[1])
     deployment = _one(stretch.deployment, list(models), f"{path} has several deployments", "--deployment", path)
     said = f"the deployment {deployment} served several models"
@@ -103,7 +103,8 @@ def _attempts(connection: sqlite3.Connection, stretch: LedgerStretch) -> Iterato
     until_ns = _LAST_NS if stretch.until_ns is None else min(stretch.until_ns, _LAST_NS)
     query = (
         f"SELECT {_READ} FROM entries INDEXED BY entries_by_time"  # noqa: S608
-        " WHERE counted_at_ns >= ? AND counted_at_ns < ? AND deployment = ? AND served_model = ? ORDER BY counted_at_ns"
+        " WHERE counted_at_ns >= ? AND counted_at_ns < ? AND deployment = ? AND served_model = ?"
+        " AND served_from = 'upstream' ORDER BY counted_at_ns"
     )
     bounds = (max(since_ns - AROUND_NS, 0), until_ns + AROUND_NS, stretch.deployment, stretch.served_model)
     for row in connection.execute(query, bounds):

@@ -140,5 +140,55 @@ _AUDIO: Final = "\n".join(
     for column in ("input_audio_tokens", "cache_read_audio_tokens", "output_audio_tokens")
 )
 
-STEPS: Final = (_KEYS_AND_BUDGETS, _ENTRIES, _AUDIO)
+_ATTRIBUTION: Final = """
+ALTER TABLE entries ADD COLUMN served_from TEXT NOT NULL DEFAULT 'upstream';
+ALTER TABLE entries ADD COLUMN marked_by TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE entries ADD COLUMN prompt_cache_saved_nano_usd INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN removed_input_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN removed_nano_usd INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE attributed_rollups (
+    slot_s INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    team TEXT NOT NULL,
+    user TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    served_model TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    served_from TEXT NOT NULL,
+    marked_by TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_5m_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    input_audio_tokens INTEGER NOT NULL,
+    cache_read_audio_tokens INTEGER NOT NULL,
+    output_audio_tokens INTEGER NOT NULL,
+    removed_input_tokens INTEGER NOT NULL,
+    list_nano_usd INTEGER NOT NULL,
+    effective_nano_usd INTEGER NOT NULL,
+    baseline_nano_usd INTEGER NOT NULL,
+    prompt_cache_saved_nano_usd INTEGER NOT NULL,
+    removed_nano_usd INTEGER NOT NULL,
+    PRIMARY KEY (
+        slot_s, tenant, team, user, key_id, served_model, deployment, outcome, tags, served_from, marked_by
+    )
+) WITHOUT ROWID;
+INSERT INTO attributed_rollups
+SELECT slot_s, tenant, team, user, key_id, served_model, deployment, outcome, tags, 'upstream', 'none',
+    requests, attempts, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+    reasoning_tokens, input_audio_tokens, cache_read_audio_tokens, output_audio_tokens, 0,
+    list_nano_usd, effective_nano_usd, baseline_nano_usd, 0, 0
+FROM rollups;
+DROP TABLE rollups;
+ALTER TABLE attributed_rollups RENAME TO rollups;
+"""
+
+STEPS: Final = (_KEYS_AND_BUDGETS, _ENTRIES, _AUDIO, _ATTRIBUTION)
 """Step N makes version N of version N - 1; a published step is never changed."""

@@ -3,6 +3,10 @@
 An entry counts in the 15 minutes in which its hold was placed, and a request with its first attempt. Bounds on 15
 minutes are answered from the rollups, others from the entries; both give the same, as long as no entries were deleted
 by retention. The rollups keep what deleted entries came to.
+
+What was saved is attributed once: to answers that were not bought again, to prompts that the provider cached because
+the gateway asked for it, and to tokens that were kept out. What the provider's cache would have saved without the
+gateway is shown beside them, and is nobody's credit.
 """
 
 from __future__ import annotations
@@ -31,8 +35,18 @@ COLUMNS: Final[Mapping[str, str]] = {
     "model": "served_model",
     "deployment": "deployment",
     "outcome": "outcome",
+    "served_from": "served_from",
+    "marked_by": "marked_by",
 }
 """What totals can be grouped and narrowed by, beside ``day`` and ``tag:KEY``, and the columns that say it."""
+
+SAVED: Final[Mapping[str, str]] = {
+    "response_cache": "response_cache_saved_nano_usd",
+    "prompt_cache_caused": "prompt_cache_caused_nano_usd",
+    "prompt_cache_anyway": "prompt_cache_anyway_nano_usd",
+    "token_reduction": "removed_nano_usd",
+}
+"""What saved money, and the sums of `Total` that say how much. What is cached anyway is nobody's credit."""
 
 PRUNED_BEFORE: Final = "entries_pruned_before_ns"
 """The fact before which entries were deleted by retention."""
@@ -65,9 +79,25 @@ class Total:
     input_audio_tokens: int
     cache_read_audio_tokens: int
     output_audio_tokens: int
+    removed_input_tokens: int
     list_nano_usd: int
     nano_usd: int
     baseline_nano_usd: int
+    response_cache_saved_nano_usd: int
+    prompt_cache_caused_nano_usd: int
+    prompt_cache_anyway_nano_usd: int
+    removed_nano_usd: int
+
+
+_PLAIN: Final = tuple(column for column in SUMS if column != "prompt_cache_saved_nano_usd")
+_ADDED_UP: Final[dict[str, str]] = {column: column for column in _PLAIN} | {
+    "response_cache_saved_nano_usd": (
+        "CASE WHEN served_from <> 'upstream' THEN baseline_nano_usd - effective_nano_usd ELSE 0 END"
+    ),
+    "prompt_cache_caused_nano_usd": "CASE WHEN marked_by = 'gateway' THEN prompt_cache_saved_nano_usd ELSE 0 END",
+    "prompt_cache_anyway_nano_usd": "CASE WHEN marked_by = 'gateway' THEN 0 ELSE prompt_cache_saved_nano_usd END",
+}
+"""What is added up, and the columns that it is made of."""
 
 
 def totals(connection: sqlite3.Connection, query: TotalsQuery) -> tuple[Total, ...]:
@@ -82,7 +112,7 @@ def totals(connection: sqlite3.Connection, query: TotalsQuery) -> tuple[Total, .
     with snapshot(connection):
         table = _table(connection, query)
         condition, values = _condition(query, table)
-        sums = ", ".join(f"coalesce(sum({table.sums[column]}), 0)" for column in SUMS)
+        sums = ", ".join(f"coalesce(sum({each}), 0)" for each in table.sums.values())
         places = ", ".join(str(place + 1) for place in range(len(groups)))
         statement = (
             f"SELECT {', '.join([*groups, sums])} FROM {table.name} WHERE {condition}"  # noqa: S608
@@ -102,10 +132,10 @@ class _Table:
     unit_ns: int
 
 
-_ROLLUPS: Final = _Table(name="rollups", sums={column: column for column in SUMS}, time="slot_s", unit_ns=NS_PER_S)
+_ROLLUPS: Final = _Table(name="rollups", sums=_ADDED_UP, time="slot_s", unit_ns=NS_PER_S)
 _ENTRIES: Final = _Table(
     name="(SELECT *, counted_at_ns / 1000000000 AS slot_s FROM entries)",
-    sums={column: column for column in SUMS} | {"requests": "first", "attempts": "1"},
+    sums=_ADDED_UP | {"requests": "first", "attempts": "1"},
     time="counted_at_ns",
     unit_ns=1,
 )
@@ -174,7 +204,7 @@ def tag_value(tags: str, key: str) -> str:
 
 
 def _total(row: Sequence[str | int], n_groups: int) -> Total:
-    sums = dict(zip(SUMS, (int(value) for value in row[n_groups:]), strict=True))
+    sums = dict(zip(_ADDED_UP, (int(value) for value in row[n_groups:]), strict=True))
     sums["nano_usd"] = sums.pop("effective_nano_usd")
     return Total(group=tuple(str(value) for value in row[:n_groups]), **sums)
 

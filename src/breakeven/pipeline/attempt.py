@@ -9,6 +9,7 @@ from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, Unavailable
 from breakeven.ledger.entry import LedgerEntry, UsageBasis
 from breakeven.pipeline.call import Call
+from breakeven.pipeline.prepared import Prepared
 from breakeven.pipeline.prices import RowCost
 from breakeven.pipeline.relay import Relay
 from breakeven.pipeline.reply import Reply
@@ -31,6 +32,7 @@ class Attempt:
         "decision",
         "duration_s",
         "number",
+        "prepared",
         "question",
         "relay",
         "started_at_ns",
@@ -38,6 +40,7 @@ class Attempt:
         "ttft_s",
     )
 
+    prepared: Prepared
     relay: Relay
     consumed: Consumption
 
@@ -63,17 +66,18 @@ class Attempt:
         """Whether the client has something of this answer, or the whole, or is gone: then no other is tried."""
         return self.relay.begun or self.consumed.outcome in ("ok", "client_gone")
 
-    def start(self, body: bytes, reply: Reply) -> None:
+    def start(self, prepared: Prepared, reply: Reply) -> None:
         """Send the question.
 
         Raises:
             InputError: a header of the client cannot be passed on; nothing was sent.
         """
+        self.prepared = prepared
         headers_out = self._headers_out() if self.question.stream else ()
         self.relay = Relay(self.question, self.codec, reply, headers_out)
         self._started_at = perf_counter()
         headers = {**self.codec.headers, **self.call.headers}
-        self.relay.connect(self.target.upstream.send(self.codec.path, headers, body, self.relay))
+        self.relay.connect(self.target.upstream.send(self.codec.path, headers, prepared.body, self.relay))
 
     async def finish(self) -> None:
         """Wait until nothing more of the answer matters, and find what it used; a cancelled wait is given up."""
@@ -96,6 +100,7 @@ class Attempt:
         """The attempt as a row; ``bound_nano_usd`` is its cost where its usage has no price."""
         used, target, call = self.consumed, self.target, self.call
         cost, basis = self._cost(bound_nano_usd)
+        removed_tokens, removed_nano_usd = self._removed(basis)
         return LedgerEntry(
             request_id=call.request_id,
             attempt=self.number,
@@ -124,6 +129,10 @@ class Attempt:
             price_date=cost.checked_on,
             upstream_request_id=self.relay.headers.get(b"x-request-id", b"").decode("latin-1"),
             decision=self.decision.text,
+            marked_by=self.prepared.marked_by,
+            prompt_cache_saved_nano_usd=0 if basis == "bound" else self._prompt_cache_saved_nano_usd(),
+            removed_input_tokens=removed_tokens,
+            removed_nano_usd=removed_nano_usd,
         )
 
     def _cost(self, bound_nano_usd: int) -> tuple[RowCost, UsageBasis]:
@@ -139,6 +148,22 @@ class Attempt:
         kinds = ", ".join(extra.kind for extra in used.extras)
         return RowCost(most, most, f"the bound: {kinds} have no price", cost.checked_on), "bound"
 
+    def _removed(self, basis: UsageBasis) -> tuple[int, int]:
+        """Input tokens that were not sent, and what they would have cost; nothing, where the usage is not reported."""
+        used, prepared = self.consumed, self.prepared
+        if not prepared.removed.runs or basis != "reported":
+            return 0, 0
+        tokens = prepared.removed.tokens(used.usage, prepared.body)
+        prices = self.target.prices
+        return tokens, prices.removed_nano_usd(used.usage, tokens, self.started_at_ns, used.processing)
+
+    def _prompt_cache_saved_nano_usd(self) -> int:
+        used = self.consumed
+        try:
+            return self.target.prices.prompt_cache_saved_nano_usd(used.usage, self.started_at_ns, used.processing)
+        except InputError:  # what was cached has a price, and would have had none otherwise
+            return 0
+
     def _baseline_nano_usd(self, requested: Route, usage: Usage, cost: RowCost) -> int:
         """What the model that was asked for would have cost with the same tokens."""
         if self.target is requested.targets[0] or any(self.target is target for target in requested.targets):
@@ -152,6 +177,7 @@ class Attempt:
         return [
             (b"x-breakeven-request-id", self.call.request_id.encode("ascii")),
             (b"x-breakeven-decision", self.decision.text.encode("utf-8")),
+            *self.call.answer_headers,
         ]
 
 

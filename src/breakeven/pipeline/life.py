@@ -56,6 +56,11 @@ class RequestLife:
         self._cost_nano_usd = 0
         self.used_tokens = 0
 
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that is under way, or the last one; None before the first."""
+        return self._attempt
+
     async def run(self) -> None:
         """Serve the request.
 
@@ -120,8 +125,9 @@ class RequestLife:
             body = codec.request(self._question, target.model, self._output_limit(target, scopes))
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
+        prepared = self._shared.preparation.prepare(self._call.key.tenant, self._question, target, codec.path, body)
         number = self._attempts + 1
-        at_ns, hold = await self._hold(target, scopes, number)
+        at_ns, hold = await self._hold(target, scopes, number, prepared.body)
         if self._reply.gone:
             await self._shared.ledger.release(hold)
             return None
@@ -135,7 +141,7 @@ class RequestLife:
             decision=decision(target.model, target.name, reasons + candidate.reasons),
         )
         try:
-            attempt.start(body, self._reply)
+            attempt.start(prepared, self._reply)
         except InputError as error:
             await self._shared.ledger.release(hold)
             raise Refusal(400, "invalid_request", error.message) from error
@@ -150,16 +156,17 @@ class RequestLife:
         self._cost_nano_usd += entry.effective_nano_usd
         if entry.usage_basis == "reported":
             target.note_input_tokens(self._question, entry.usage.input_tokens)
+        self._shared.preparation.settled(prepared, entry)
         if attempt.is_final:
             self._answerer.give(attempt, self._cost_nano_usd)
         return attempt
 
-    async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int) -> tuple[int, Hold]:
+    async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int, sent: bytes) -> tuple[int, Hold]:
         """Set the worst case aside, waiting for other requests to be settled where only they are in the way."""
         until = perf_counter() + self._shared.settings.budget_wait_s
         while True:
             at_ns = time_ns()
-            bound = self._bound_nano_usd(target, at_ns)
+            bound = self._bound_nano_usd(target, at_ns, sent)
             found = await self._shared.ledger.hold(
                 self._call.request_id,
                 scopes,
@@ -178,19 +185,19 @@ class RequestLife:
             if not await self._shared.ledger.wait_for_room(found, until - perf_counter()):
                 raise budget_held(found)
 
-    def _bound_nano_usd(self, target: Target, at_ns: int) -> int:
+    def _bound_nano_usd(self, target: Target, at_ns: int, sent: bytes) -> int:
         question = self._question
         if question.extras:
             raise Refusal(400, "not_priced", f"{', '.join(question.extras)}: what has no price here is not sent")
         processing = question.processing or "standard"
         try:
-            usage = bound_usage(question, target, target.prices.paid_card(at_ns, processing))
+            usage = bound_usage(question, target, target.prices.paid_card(at_ns, processing), sent)
         except (UnknownName, Unpriced) as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         try:
-            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
+            bound = target.prices.paid_nano_usd(usage, at_ns, processing)
         except InputError as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request

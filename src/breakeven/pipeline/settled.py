@@ -54,14 +54,16 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
     return Consumption(outcome=outcome, usage=_estimate(relay, question, target), basis="estimated")
 
 
-def bound_usage(question: Question, target: Target, card: PriceCard) -> Usage:
+def bound_usage(question: Question, target: Target, card: PriceCard, sent: bytes | None = None) -> Usage:
     """The most that a question can use, all of its input written to a prompt cache where that may be and is dearer.
+
+    ``sent`` is the body that asks it, if that is not the client's: it may have marks that the client's has not.
 
     Raises:
         InputError: the upstream will not be able to read the question.
         Unpriced: there is audio in it, or asked for, and the card has no price of audio.
     """
-    most = _bound_text(question, target, card)
+    most = _bound_text(question, target, card, question.body if sent is None else sent)
     return _dearest(most, question, card) if question.has_audio or question.asks_audio else most
 
 
@@ -81,13 +83,13 @@ def _as_audio(usage: Usage, *, heard: bool, spoken: bool) -> Usage:
     return structs.replace(usage, output_audio_tokens=usage.output_tokens) if spoken else usage
 
 
-def _bound_text(question: Question, target: Target, card: PriceCard) -> Usage:
+def _bound_text(question: Question, target: Target, card: PriceCard, sent: bytes) -> Usage:
     """The bound with every token one of text."""
     if target.exact_usage is not None:
         return target.exact_usage(question, target.max_output_tokens)
     input_tokens = target.bound_input_tokens(question, card.context_window_tokens)
-    written = input_tokens if _may_write_cache(question, target, card) else 0
-    for_an_hour = written > 0 and question.body.rfind(b'"1h"') >= 0
+    written = input_tokens if _may_write_cache(sent, target, card) else 0
+    for_an_hour = written > 0 and sent.rfind(b'"1h"') >= 0
     return Usage(
         input_tokens=input_tokens,
         cache_write_5m_tokens=0 if for_an_hour else written,
@@ -96,10 +98,10 @@ def _bound_text(question: Question, target: Target, card: PriceCard) -> Usage:
     )
 
 
-def _may_write_cache(question: Question, target: Target, card: PriceCard) -> bool:
+def _may_write_cache(sent: bytes, target: Target, card: PriceCard) -> bool:
     """Anthropic writes to its cache where it is told to; others that charge for it do so by themselves."""
     if target.upstream.wire == "anthropic":
-        return question.body.rfind(b'"cache_control"') >= 0
+        return sent.rfind(b'"cache_control"') >= 0
     return any(rates.cache_write_5m_usd_per_mtok is not None for rates in card.tiers)
 
 

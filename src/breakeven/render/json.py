@@ -20,6 +20,7 @@ SCHEMA_NAMES = (
     "calibrate",
     "interactivity",
     "simulate",
+    "replay",
     "key",
     "keys",
     "budgets",
@@ -27,8 +28,10 @@ SCHEMA_NAMES = (
     "entries",
     "backup",
     "prune",
+    "audit",
     "cache-stats",
     "cache-flush",
+    "semantic-check",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 

@@ -12,7 +12,7 @@ from breakeven import units
 from breakeven.ledger.backup import Backup
 from breakeven.ledger.entry import LedgerEntry
 from breakeven.ledger.retention import Pruned
-from breakeven.ledger.totals import Total, TotalsQuery
+from breakeven.ledger.totals import SAVED, Total, TotalsQuery
 from breakeven.policy.window import NS_PER_S
 from breakeven.render import csv, json, text
 from breakeven.render.csv import text_cell
@@ -23,9 +23,15 @@ from breakeven.render.price_lists import rendered
 _COUNTS = (
     *("requests", "attempts", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens"),
     *("cache_write_1h_tokens", "reasoning_tokens", "input_audio_tokens", "cache_read_audio_tokens"),
-    "output_audio_tokens",
+    *("output_audio_tokens", "removed_input_tokens"),
 )
-_AMOUNTS = ("nano_usd", "list_nano_usd", "baseline_nano_usd")
+_TOLD = {
+    "response_cache": "not bought again",
+    "prompt_cache_caused": "by prompts that the gateway had cached",
+    "token_reduction": "by tokens kept out",
+    "prompt_cache_anyway": "by prompts that were cached anyway (nobody's credit)",
+}
+_AMOUNTS = ("nano_usd", "list_nano_usd", "baseline_nano_usd", *SAVED.values())
 
 
 def render_totals(
@@ -55,7 +61,17 @@ def totals_body(rows: Sequence[Total], query: TotalsQuery) -> dict[str, Any]:
         "timezone": query.timezone,
         "only": dict(query.only),
         "rows": [_total_body(row, query.by) for row in rows],
+        "saved": {name: _amount_body(nano_usd) for name, nano_usd in _saved(rows).items()},
     }
+
+
+def _saved(rows: Sequence[Total]) -> dict[str, int]:
+    """What each lever saved in all groups together, nano-dollars."""
+    return {name: sum(getattr(row, column) for row in rows) for name, column in SAVED.items()}
+
+
+def _amount_body(nano_usd: int) -> dict[str, Any]:
+    return {"nano_usd": nano_usd, "usd": decimal_text(units.usd(nano_usd))}
 
 
 def _total_body(row: Total, by: Sequence[str]) -> dict[str, Any]:
@@ -88,9 +104,19 @@ def _totals_document(rows: Sequence[Total], query: TotalsQuery) -> Document:
     requests = sum(row.requests for row in rows)
     return Document(
         title=f"Totals by {', '.join(query.by)}" if query.by else "Total",
-        headline=(f"{spent} for {requests:,} request{'' if requests == 1 else 's'}{_stretch(query)}.",),
+        headline=(
+            f"{spent} for {requests:,} request{'' if requests == 1 else 's'}{_stretch(query)}.",
+            *_saved_lines(rows),
+        ),
         sections=(Section(title="Totals", table=table),) if rows else (),
     )
+
+
+def _saved_lines(rows: Sequence[Total]) -> tuple[str, ...]:
+    """One sentence for what was saved, where anything was."""
+    saved = _saved(rows)
+    parts = [f"{usd_text(units.usd(saved[name]), 4)} {told}" for name, told in _TOLD.items() if saved[name]]
+    return (f"Saved: {', '.join(parts)}.",) if parts else ()
 
 
 def _stretch(query: TotalsQuery) -> str:

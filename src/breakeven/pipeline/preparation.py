@@ -1,0 +1,28 @@
+"""From what a codec wrote to what is sent: results of tools made shorter, and the provider told what to cache.
+
+It is done to the bytes of each attempt anew, so an attempt elsewhere inherits nothing. The client's own body, by which
+its answer is read and remembered, stays what it is.
+"""
+
+from __future__ import annotations
+
+from breakeven.ledger.entry import LedgerEntry
+from breakeven.pipeline.prepared import Prepared, minified_results
+from breakeven.pipeline.target import Target
+from breakeven.upstreams.wire import Question
+
+
+class Preparation:
+    """Prepares bodies, and learns from how their attempts were billed."""
+
+    def prepare(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Prepared:
+        """A body on its way to a deployment's ``path``."""
+        if target.exact_usage is not None:  # the echo, which is billed for the very question
+            return Prepared(body=body)
+        if not target.body_rules.minifies_json:
+            return Prepared(body=body)
+        written, removed = minified_results(body, path)
+        return Prepared(body=written, removed=removed)
+
+    def settled(self, prepared: Prepared, entry: LedgerEntry) -> None:
+        """An attempt is over."""

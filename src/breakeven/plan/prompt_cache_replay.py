@@ -1,0 +1,39 @@
+"""What marking prompts for a provider's cache would have cost on recorded requests, and what fixed rules would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from breakeven.policy.prompt_cache import Prefix, PromptCacheRule
+
+
+class PrefixRequest(NamedTuple):
+    """A recorded request: when it came, its tokens, and its beginnings from the shortest to the longest."""
+
+    at_s: float
+    input_tokens: int
+    prefixes: Sequence[Prefix]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptCacheReplay:
+    """Input bills relative to sending the same requests with no cache; 1.0 is no caching.
+
+    ``fixed_ratios`` are those of rules that never learn, by name (``none``, ``seen-before``, ``all``) and ``oracle``,
+    which knows what comes. The tokens are the policy's: read from the cache, written to it, and neither.
+    """
+
+    input_bill_ratio: float
+    fixed_ratios: Mapping[str, float]
+    read_tokens: int
+    written_tokens: int
+    fresh_tokens: int
+    input_tokens: int
+    requests: int
+
+
+def replay_prompt_cache(requests: Iterable[PrefixRequest], rule: PromptCacheRule) -> PromptCacheReplay:
+    """Replay requests, in order of arrival, through the policy that the gateway marks by."""
+    raise NotImplementedError
