@@ -36,7 +36,7 @@ class SqliteStore:
         self.memory = MemoryFront(memory_bytes)
         self._connection = connection
         self._writer = CacheWriter(path, max_bytes, self.counters)
-        self._epochs: dict[str, tuple[float, int]] = {}
+        self._epochs: dict[str, tuple[float, int | None]] = {}
 
     @classmethod
     def open(
@@ -72,15 +72,16 @@ class SqliteStore:
         self.memory.put(key, answer)
         self._writer.put(key, answer)
 
-    def epoch(self, tenant: str) -> int:
-        """How often a tenant's answers were flushed, as of half a second ago at most; -1 where it was never known."""
+    async def epoch(self, tenant: str) -> int | None:
+        """How often a tenant's answers were flushed, as of half a second ago at most; None where it cannot be read."""
         now_s = time.monotonic()
-        until_s, known = self._epochs.get(tenant, (0.0, -1))
+        until_s, known = self._epochs.get(tenant, (0.0, None))
         if now_s < until_s:
             return known
         try:
             known = cache_file.epoch(self._connection, tenant)
         except sqlite3.Error:
+            known = None
             self.counters.read_errors += 1
         if len(self._epochs) >= _MOST_EPOCHS:
             self._epochs.clear()

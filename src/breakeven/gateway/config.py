@@ -9,12 +9,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
+from breakeven.gateway.cache_config import CacheSettings, ModelCacheConfig, check_model_cache
 from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
 
 ECHO: Final = "echo"
-TABLES: Final = ("upstreams", "models", "gateway")
+TABLES: Final = ("upstreams", "models", "gateway", "cache")
 """Tables of the configuration file that are read here."""
 
 
@@ -77,6 +78,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     prompt_cache: Literal["auto", "off"] | None = None
     prompt_cache_ttl: Literal["5m", "1h"] | None = None
     reduce: Literal["json", "off"] | None = None
+    cache: ModelCacheConfig | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -128,6 +130,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: list[UpstreamConfig] = []
     models: list[ModelConfig] = []
     gateway: GatewaySettings = GatewaySettings()
+    cache: CacheSettings = CacheSettings()
 
     def upstream(self, name: str) -> UpstreamConfig:
         """The upstream of this name."""
@@ -183,6 +186,14 @@ def _check(config: GatewayConfig) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"{kind} has {', '.join(sorted(twice))} twice", hint="give each a name of its own")
+    _check_models(config)
+    config.cache.check()
+    for upstream in config.upstreams:
+        if upstream.wire != "echo" and not upstream.url:
+            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+
+
+def _check_models(config: GatewayConfig) -> None:
     upstreams = {each.name for each in config.upstreams}
     models = {each.name for each in config.models}
     for model in config.models:
@@ -200,6 +211,5 @@ def _check(config: GatewayConfig) -> None:
                 f"the model {model.name} degrades to {model.degrade_to!r}, which is not under [[models]]",
                 hint="name one of " + ", ".join(sorted(models)),
             )
-    for upstream in config.upstreams:
-        if upstream.wire != "echo" and not upstream.url:
-            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+        if model.cache is not None:
+            check_model_cache(model.name, model.cache)

@@ -17,6 +17,7 @@ from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
 from breakeven.gateway.allowances import Allowances
+from breakeven.gateway.answer_store import open_store
 from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
 from breakeven.gateway.health import Health
@@ -33,6 +34,7 @@ from breakeven.gateway.upstream_report import UpstreamReport
 from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
+from breakeven.pipeline.remembered import Remembered
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.shared import PipelineSettings, Shared
 from breakeven.policy.decision import Operation
@@ -78,6 +80,7 @@ class Gateway:
         self._tls: Tls | None = None
         self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
+        self._remember(configured)
         self._stopping = asyncio.Event()
         self._traces = traces_to(settings.otlp_endpoint)
         if self._traces is not None:
@@ -129,6 +132,7 @@ class Gateway:
             self._tls.read()  # which says what is wrong before anything changes
         self._allowances.look(self.pipeline.shared.routes.targets)
         self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
+        self._remember(configured)
         if self._tls is not None:
             self._tls.renew()
         self._take_settings(configured.config.gateway)
@@ -168,9 +172,21 @@ class Gateway:
         if not await self.server.drained(self._settings.shutdown_s):
             self.pipeline.give_up()
             await asyncio.sleep(0)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close what the gateway opened: connections to upstreams, the cache, traces."""
         await self._upstreams.close()
+        if self.pipeline.remembered is not None:
+            await self.pipeline.remembered.memory.store.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
+
+    def _remember(self, configured: Configured) -> None:
+        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one."""
+        settings = configured.config.cache
+        if settings.enabled and self.pipeline.remembered is None:
+            self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
 
     def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config

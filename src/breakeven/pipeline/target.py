@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
+from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Reason
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
@@ -92,11 +95,18 @@ class Target:
         return (question.max_output_tokens or self.max_output_tokens) * question.choices
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True):
     """A deployment that a request may go to, and why to this one."""
 
     target: Target
     reasons: tuple[Reason, ...]
+
+
+class RouteCache(Struct, frozen=True):
+    """What a route says of remembered answers, and what serves it: of another, its answers are not these."""
+
+    rule: CacheRule
+    identity: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +114,11 @@ class Route:
     """A model as clients call it: its deployments, those to fall back on, and a cheaper model where a budget degrades.
 
     ``targets`` serve the model itself and share its load; ``fallbacks`` are tried in order when none of them answers.
+    ``cache`` is None where no answer is remembered.
     """
 
     model: str
     targets: tuple[Target, ...]
     fallbacks: tuple[Target, ...] = ()
     degrade_to: str | None = None
+    cache: RouteCache | None = None

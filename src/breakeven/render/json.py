@@ -31,6 +31,7 @@ SCHEMA_NAMES = (
     "audit",
     "cache-stats",
     "cache-flush",
+    "semantic-check",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 
