@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,12 +144,14 @@ def run(
     model: dict[str, Any] | None = None,
     forgets: bool = False,
     tenants: tuple[str, ...] = ("acme",),
+    begins_s: float = 0.0,
 ) -> Outcome:
     """Send requests one after another, at the times of a clock that the gateway and the provider share.
 
     Each is sent once for every tenant.
     """
     clock = Clock()
+    clock.now_s += begins_s
     keeping = CachingAnthropic(clock, forgets=forgets)
 
     async def send() -> list[bytes]:
@@ -178,7 +181,6 @@ def test_what_the_gateway_marks_saves_money_and_its_rows_say_how_much(tmp_path: 
     outcome = run(tmp_path, SHAPES[name]())
     assert [row["prompt_cache_saved_nano_usd"] for row in outcome.rows] == outcome.saved_nano_usd
     assert [row["marked_by"] == "gateway" for row in outcome.rows] == [marks(body) > 0 for body in outcome.bodies]
-    print(f"{name}: {outcome.saved_frac:.4f}, {sum(map(marks, outcome.bodies))} marks in {len(outcome.bodies)}")
     assert sum(outcome.saved_nano_usd) >= 0
 
 
@@ -270,3 +272,15 @@ def test_marks_that_lose_money_are_given_up(tmp_path: Path) -> None:
     assert 0 < len(marked) <= GUARD_RULE.least_rows + GUARD_RULE.probation_rows
     assert sum(outcome.saved_nano_usd) < 0
     assert credited(tmp_path)[0] == sum(outcome.saved_nano_usd)
+
+
+def test_a_gateway_that_starts_again_knows_that_marks_lost_money(tmp_path: Path) -> None:
+    first, then = list(shared_system())[:45], list(shared_system())[45:60]
+    before_it = run(tmp_path, first, forgets=True)
+    assert any(map(marks, before_it.bodies))
+    assert not any(map(marks, before_it.bodies[40:]))
+    now_s = time.time() - Clock().now_s  # the time that rows have
+    again = run(tmp_path, then, forgets=True, begins_s=now_s)
+    assert not any(map(marks, again.bodies))
+    (tmp_path / "new").mkdir()
+    assert any(map(marks, run(tmp_path / "new", then, forgets=True, begins_s=now_s).bodies))

@@ -8,8 +8,8 @@ the prompt is below its minimum, where the policy expects no gain, and where the
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -17,18 +17,25 @@ from msgspec import Struct
 
 from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
 from breakeven.ledger.entry import LedgerEntry, MarkedBy
+from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
-from breakeven.policy.gain_guard import GainGuard
+from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
 from breakeven.policy.prompt_cache import Marks, PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
+from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
 from breakeven.upstreams.wire import Question
 
-MOST_LEARNERS: Final = 512
+MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
+
+MOST_PREFIXES: Final = 4_096
+"""Prefixes of each that are remembered, likewise: about 2 MB."""
+
+_Whose = tuple[str, str, str]
 
 _TEXT_BYTES_PER_TOKEN: Final = 4
 _DENSE_BYTES_PER_TOKEN: Final = 2
@@ -44,6 +51,7 @@ class Learner(Struct, kw_only=True, gc=False):
     policy: PromptCachePolicy
     scale: TokenScale
     guard: GainGuard
+    ttl: Ttl
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -68,7 +76,13 @@ class PromptMarker:
 
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
         self.now_s = now_s
-        self._learners: OrderedDict[tuple[str, str, str, str], Learner] = OrderedDict()
+        self._learners: OrderedDict[_Whose, Learner] = OrderedDict()
+        self._earlier: defaultdict[_Whose, deque[MarkedRow]] = defaultdict(lambda: deque(maxlen=GUARD_RULE.rows))
+
+    def recall(self, rows: Iterable[MarkedRow]) -> None:
+        """Take over what marks saved before this process began, the oldest first."""
+        for row in rows:
+            self._earlier[row.tenant, row.deployment, row.served_model].append(row)
 
     def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
         """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
@@ -117,23 +131,25 @@ class PromptMarker:
         return Marked(body=written, marked_by="gateway" if style == "cache_control" else "none", told=told)
 
     def _learner(self, tenant: str, target: Target, known: PromptCache, ttl: Ttl) -> Learner:
-        wanted = tenant, target.name, target.model, ttl
+        wanted = tenant, target.name, target.model
         learner = self._learners.get(wanted)
-        if learner is not None:
+        if learner is not None and learner.ttl == ttl:
             self._learners.move_to_end(wanted)
             return learner
         if len(self._learners) >= MOST_LEARNERS:
             self._learners.popitem(last=False)
-        rule = rule_of(known, long=ttl == "1h")
-        learner = Learner(policy=PromptCachePolicy(rule), scale=TokenScale(), guard=GainGuard())
+        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
+        for row in self._earlier.pop(wanted, ()):
+            learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
         self._learners[wanted] = learner
         return learner
 
 
-def rule_of(known: PromptCache, *, long: bool) -> PromptCacheRule:
-    """A provider's cache as the policy knows it, kept for longer where that is asked for and can be had."""
+def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
+    """A provider's cache as the policy knows it, kept for an hour where that is asked for and can be had."""
     kept, multiplier = known.ttl_s, known.write_multiplier
-    if long and known.long_ttl_s is not None and known.long_write_multiplier is not None:
+    if ttl == "1h" and known.long_ttl_s is not None and known.long_write_multiplier is not None:
         kept, multiplier = known.long_ttl_s, known.long_write_multiplier
     return PromptCacheRule(
         write_multiplier=multiplier,

@@ -33,6 +33,7 @@ _MARKABLE_BLOCKS: Final = frozenset(
 _ATTACHED: Final = frozenset(b'"%b"' % name for name in (b"image", b"document", b"image_url", b"input_audio", b"file"))
 _MARKABLE_PARTS: Final = frozenset(b'"%b"' % name for name in (b"text", b"image_url", b"input_audio", b"file"))
 _MARKABLE_ROLES: Final = frozenset(b'"%b"' % name for name in (b"system", b"developer", b"user", b"tool"))
+_DIGEST_BYTES: Final = 16
 _SYSTEM_ROLES: Final = frozenset({b'"system"', b'"developer"'})
 _TEXT: Final = b'"text"'
 _RESULT: Final = b'"tool_result"'
@@ -198,4 +199,4 @@ class _Walk:
     def _end(self, place: tuple[str | int, ...], *, can_carry: bool) -> None:
         if can_carry:
             tokens = int(self._sized_bytes * self._tokens_per_byte) + self._attachments * ATTACHMENT_TOKENS
-            self._found.append(Boundary(Prefix(self._hash.copy().digest(), tokens), place))
+            self._found.append(Boundary(Prefix(self._hash.copy().digest()[:_DIGEST_BYTES], tokens), place))
