@@ -34,6 +34,7 @@ PLANNING = (
     "ledger_calibration.py",
     "commitment_search.py",
     "fleet_14_days.py",
+    "lever_replay.py",
 )
 GATEWAY = ("gateway/compare.py",)
 PARTS = {"planning": PLANNING, "gateway": GATEWAY}

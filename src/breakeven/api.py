@@ -31,6 +31,9 @@ from breakeven.plan.curve_report import CurveReport, curve_report
 from breakeven.plan.fleet_advice import NO_LIMITS, FleetAdvice, FleetLimits, FleetQuestion, advise_fleet
 from breakeven.plan.fleet_replay import no_fleet, replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
+from breakeven.plan.lever_price import billed_card
+from breakeven.plan.lever_replay import LeverQuestion, replay_levers
+from breakeven.plan.lever_report import LeverReport, lever_named
 from breakeven.plan.plan import Plan
 from breakeven.review.audit import LogPrices, PromptAudit, audit_prompts
 from breakeven.review.prompt_rules import prompt_rules
@@ -54,6 +57,7 @@ __all__ = [
     "load_workload",
     "plan",
     "price",
+    "replay",
     "replayed",
     "simulate",
 ]
@@ -225,6 +229,39 @@ def simulate(
     prices = read_price_config(config or {})
     card = find_card(file.spill_model, at=at or datetime.now(UTC).date(), config=prices) if file.spill_model else None
     return fleet_report(requests, stated, arrivals, corrections, card)
+
+
+def replay(
+    trace: Trace | Path | str,
+    *,
+    lever: str | None = None,
+    model: str | None = None,
+    provider: str | None = None,
+    ttl_s: float | None = None,
+    at: date | datetime | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> LeverReport:
+    """What each lever would save on a trace, before it is switched on, and how much of the trace repeats.
+
+    Args:
+        trace: a trace read with ``keep_blocks``, or the path of one, or of a workload file that names one.
+        lever: ``response-cache``, ``single-flight`` or ``prompt-cache``; all of them where None.
+        model: the hosted model whose prices bill the trace; the provider's default where None.
+        provider: who sells it.
+        ttl_s: how long an answer, or a prefix at the provider, is kept; where None, an hour and five minutes.
+        at: the date of the prices, with an hour where they depend on it (UTC); today if None.
+        config: tables of ``breakeven.toml``: negotiated prices.
+
+    Raises:
+        InputError: the trace, a lever or a name is wrong, or the trace does not tell what repeats.
+        Unpriced: the model's price does not cover a request.
+    """
+    asked = None if lever is None else lever_named(lever)
+    requests = load_requests(Path(trace), keep_blocks=True) if isinstance(trace, str | Path) else trace
+    moment = at or datetime.now(UTC).date()
+    card, billed = billed_card(model, provider, moment, read_price_config(config or {}))
+    question = LeverQuestion(trace=requests, card=card, stated_ttl_s=ttl_s, asked=asked, assumptions=(billed,))
+    return replay_levers(question)
 
 
 def price(

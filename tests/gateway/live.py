@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,6 +193,7 @@ class Live:
         leave_after_events: int | None = None,
         leave_after_s: float | None = None,
         into: Told | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Told:
         """One request on a connection of its own; the client may leave before the end, whatever it has then is told.
 
@@ -205,7 +207,7 @@ class Live:
             return told
         try:
             async with asyncio.timeout(leave_after_s or 60):
-                await _converse(reader, writer, _request(method, path, key, body), told, leave_after_events)
+                await _converse(reader, writer, _request(method, path, key, body, headers), told, leave_after_events)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             if isinstance(error, TimeoutError) and leave_after_s is None:
                 raise
@@ -328,9 +330,10 @@ def bound_nano_usd(body: Any, max_tokens: int = 20) -> int:
     return (len(encoded(body)) + ADDED_TOKENS) * NANO_PER_INPUT + max_tokens * NANO_PER_OUTPUT
 
 
-def _request(method: str, path: str, key: str, body: Any) -> bytes:
+def _request(method: str, path: str, key: str, body: Any, headers: Mapping[str, str] | None = None) -> bytes:
     data = b"" if body is None else encoded(body)
     lines = [f"{method} {path} HTTP/1.1", "host: gateway", f"content-length: {len(data)}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if key:
         lines.append(f"authorization: Bearer {key}")
     return "\r\n".join([*lines, "", ""]).encode() + data

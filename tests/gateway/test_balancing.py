@@ -20,6 +20,7 @@ ROUTES = {
     "alone": {"targets": ["a"]},
     "alike": {"targets": ["a", "b", "c"]},
     "spread": {"targets": ["a", "b", "c"]},
+    "short": {"targets": ["a", "b", "c"]},
     "limited": {"targets": ["a", "b", "c"]},
     "roomy": {"targets": ["a", "b", "c"]},
     "told-to-wait": {"targets": ["a", "b"]},
@@ -58,6 +59,17 @@ def test_other_prefixes_spread(fleet: Fleet) -> None:
         list(pool.map(lambda number: fleet.ask("spread", system=f"Handbook {number} " * 100), range(60)))
     assert sum(fleet.heard().values()) == 60
     assert min(fleet.heard().values()) >= 8
+
+
+def test_what_no_provider_would_cache_is_dealt_out_by_room_though_it_begins_alike(fleet: Fleet) -> None:
+    for name, left in (("a", "10"), ("b", "900"), ("c", "900")):
+        fleet.providers[name].answering = with_headers(
+            x_ratelimit_limit_requests="1000", x_ratelimit_remaining_requests=left, x_ratelimit_reset_requests="60s"
+        )
+    answers = [fleet.ask("short") for _ in range(60)]
+    assert {each.headers["x-breakeven-decision"].partition("; ")[2] for each in answers} == {"balanced"}
+    assert fleet.heard()["a"] < 12, "only until all have said what they have left"
+    assert min(fleet.heard()["b"], fleet.heard()["c"]) > 12
 
 
 @pytest.mark.parametrize("what", ["requests", "tokens"])
@@ -100,7 +112,8 @@ def test_load_goes_where_there_is_room_and_nobody_is_told_to_wait(fleet: Fleet) 
         fleet.providers[name].answering = allowing(most)
     places = Counter(place(fleet.ask("roomy", f"Question {number}?")) for number in range(60))
     assert refused == []
-    assert places == {"a": 5, "b": 5, "c": 50}
+    assert max(places["a"], places["b"]) <= 5
+    assert sum(places.values()) == 60
 
 
 def test_a_deployment_that_asked_to_be_left_alone_is_left_alone(fleet: Fleet) -> None:
@@ -189,10 +202,10 @@ def test_a_new_configuration_has_new_weights_secrets_and_says_what_must_wait(fle
             assert places == ({"a"} if first else {"b"})
             fleet.ask("alone")
             assert fleet.providers["a"].heard[-1].headers["authorization"] == f"Bearer sk-number-{first}"
-        assert "takes effect when" not in fleet.live.log
-        file.write_text(former.replace("[gateway]", "[gateway]\nmax_attempts = 2"))
+        assert "take effect when" not in fleet.live.log
+        file.write_text(former.replace("[gateway]", "[gateway]\nmax_header_bytes = 9000"))
         assert fleet.admin("POST", "/admin/reload").status_code == 200
-        assert "[gateway] takes effect when the gateway is started again" in fleet.live.log
+        assert "max_header_bytes: take effect when the gateway is started again" in fleet.live.log
     finally:
         file.write_text(former)
         fleet.admin("POST", "/admin/reload")

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from breakeven.policy.balance import Deployment, choose
+from breakeven.policy.balance import Deployment, bound, choose
 from breakeven.policy.breaker import Breaker, BreakerRule
 from breakeven.policy.headroom import Headroom
 
@@ -102,14 +102,14 @@ def test_without_a_prefix_who_has_less_to_do_gets_more() -> None:
     assert counts["b"] > 1_700
 
 
-def test_a_deployment_far_busier_than_the_others_loses_its_prefixes_until_it_is_not() -> None:
+def test_a_deployment_clearly_busier_than_the_others_loses_its_prefixes_until_it_is_not() -> None:
     fleet = [deployment(name) for name in "abc"]
     home = first(fleet, b"prefix")
     for each in fleet:
         each.in_flight = 10
-    home.in_flight = 28
+    home.in_flight = 14  # the 35th request would make it 15, and ceil(1.25 * 35 / 3) is 15
     assert first(fleet, b"prefix") is home
-    home.in_flight = 29
+    home.in_flight = 15  # the 36th would make it 16, and ceil(1.25 * 36 / 3) is 15
     moved = choose(fleet, prefix=b"prefix", tokens=1, now_s=NOW_S, ticket=b"")
     assert moved.order[0] is not home
     assert moved.order[2] is home
@@ -140,3 +140,65 @@ def test_a_deployment_on_trial_gets_one_request() -> None:
     assert choice.order[0] is sick
     sick.began(1, later_s)
     assert choose([sick, well], prefix=b"", tokens=1, now_s=later_s, ticket=b"1").order[0] is well
+
+
+# -- bounded loads ----------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.sampled_from([0.5, 1.0, 4.0]), min_size=2, max_size=6),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=250),
+)
+def test_no_deployment_gets_more_than_its_bound_and_a_prefix_stays_while_its_home_is_under_it(
+    weights: list[float], events: list[tuple[int, int]]
+) -> None:
+    """Requests of four prefixes come and go, in any order and however many of one prefix."""
+    fleet = [deployment(f"d{number}", weight) for number, weight in enumerate(weights)]
+    homes = {number: first(fleet, b"prefix%d" % number) for number in range(4)}
+    under_way: list[Deployment] = []
+    for number, ends in events:
+        choice = choose(fleet, prefix=b"prefix%d" % number, tokens=1, now_s=NOW_S, ticket=b"")
+        taken = choice.order[0]
+        allowed = bound(taken, fleet)
+        has_room = homes[number].in_flight < bound(homes[number], fleet)
+        assert (taken is homes[number]) == has_room == (choice.reason == "affinity")
+        taken.in_flight += 1
+        assert taken.in_flight <= allowed
+        under_way.append(taken)
+        if ends < 3:
+            under_way.pop(ends % len(under_way)).in_flight -= 1
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 4.0]), min_size=2, max_size=6), st.integers(1, 200))
+def test_one_prefix_alone_is_spread_as_evenly_as_the_bound_says(weights: list[float], requests: int) -> None:
+    """A house with one system prompt: all of its requests begin alike, and all of its deployments serve them."""
+    assume(any(weights))
+    fleet = [deployment(f"d{number}", weight) for number, weight in enumerate(weights)]
+    for _ in range(requests):
+        first(fleet, b"the one prompt").in_flight += 1
+    for each in fleet:
+        share = each.weight / sum(weights)
+        assert each.in_flight <= max(8 if share else 0, 1.25 * requests * share + 1)
+
+
+@given(fleets())
+def test_not_all_are_at_their_bounds(fleet: list[Deployment]) -> None:
+    assert any(each.in_flight < bound(each, fleet) for each in fleet)
+
+
+def test_a_few_requests_that_begin_alike_stay_together() -> None:
+    fleet = [deployment("a"), deployment("b")]
+    home = first(fleet, b"prefix")
+    for _ in range(8):
+        first(fleet, b"prefix").in_flight += 1
+    assert home.in_flight == 8
+    assert first(fleet, b"prefix") is not home
+
+
+def test_those_that_move_go_where_their_prefix_is_second() -> None:
+    fleet = [deployment(name) for name in "abcd"]
+    order = choose(fleet, prefix=b"prefix", tokens=1, now_s=NOW_S, ticket=b"").order
+    order[0].in_flight = 20
+    moved = [choose(fleet, prefix=b"prefix", tokens=1, now_s=NOW_S, ticket=b"%d" % number) for number in range(5)]
+    assert {each.order[0] for each in moved} == {order[1]}
+    assert all(each.order == (*order[1:], order[0]) for each in moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,36 @@ def test_a_long_history_is_found_and_what_it_reads_from_the_cache_is_cheap(tmp_p
     assert dear is not None
     assert "61" in dear.evidence[0]
     assert cheap is None or cheap.saved_nano_usd < dear.saved_nano_usd
+
+
+def test_repeats_are_claimed_only_where_they_would_be_answered_alike(tmp_path: Path) -> None:
+    fixed = [line(n, chat(("user", "what is 2 + 2?"), temperature=0)) for n in range(5)]
+    found = finding(audited(tmp_path, fixed), "duplicate-requests")
+    assert found is not None
+    assert (found.requests, found.after_nano_usd) == (4, 0)
+    by_chance = [line(n, chat(("user", "what is 2 + 2?"))) for n in range(5)]
+    told = finding(audited(tmp_path, by_chance), "duplicate-requests")
+    assert told is not None
+    assert told.saved_nano_usd == 0
+    assert told.evidence[1].startswith("4 more repeats")
+
+
+def test_a_repeat_after_the_hour_is_none(tmp_path: Path) -> None:
+    lines = [{**line(n, chat(("user", "2 + 2?"), temperature=0)), "timestamp": STARTED_S + 3_600 * n} for n in range(5)]
+    assert finding(audited(tmp_path, lines), "duplicate-requests") is None
+
+
+def test_whitespace_in_the_results_of_tools_is_found(tmp_path: Path) -> None:
+    rows = [{"order": number, "state": "sent"} for number in range(50)]
+
+    def asked(indent: int | None) -> list[dict[str, Any]]:
+        text = json.dumps(rows, indent=indent, separators=None if indent else (",", ":"))
+        return [line(n, chat(("user", f"{n}"), ("tool", text))) for n in range(3)]
+
+    found = finding(audited(tmp_path, asked(2)), "json-whitespace")
+    assert found is not None
+    assert 0 < found.saved_nano_usd < found.now_nano_usd
+    assert finding(audited(tmp_path, asked(None)), "json-whitespace") is None
 
 
 def test_a_limit_far_above_use_saves_nothing_and_says_so(tmp_path: Path) -> None:

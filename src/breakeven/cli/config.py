@@ -16,8 +16,9 @@ from breakeven.errors import ConfigError
 DEFAULT_FILE = Path("breakeven.toml")
 """Read where it is present and no ``--config`` names another."""
 
-ROOM_TABLES = ("prices", "provisioned", "calibration", "upstreams", "models", "gateway")
-"""What no command owns: prices, capacity bought by the month, the file of measured corrections, the gateway's."""
+ROOM_TABLES = ("prices", "provisioned", "calibration", "upstreams", "models", "gateway", "cache")
+"""What no command owns: prices, capacity bought by the month, the file of measured corrections, the gateway's; also
+``[cache]``, though a command has its name."""
 
 ROOM_VARIABLES = frozenset({"BREAKEVEN_PRICE_LIST"})
 """Variables that a room reads, though they begin like a command's."""
@@ -55,13 +56,14 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
                 f"no table {name!r} is read from {path}{nearest_names(name, [*ROOM_TABLES, *commands])}",
                 hint="correct the name, or leave the table out",
             )
-    for command in commands:
+    own = [command for command in commands if command not in ROOM_TABLES]
+    for command in own:
         if not isinstance(tables.get(command, {}), dict):
             raise ConfigError(f"{command} in {path} must be a table", hint=f"write [{command}]")
     return Configuration(
         path=path,
-        defaults={command: tables[command] for command in commands if command in tables},
-        tables={name: table for name, table in tables.items() if name not in commands},
+        defaults={command: tables[command] for command in own if command in tables},
+        tables={name: table for name, table in tables.items() if name not in own},
     )
 
 

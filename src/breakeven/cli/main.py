@@ -64,6 +64,11 @@ DOORS = {
         help="What changed between two saved plans; fails past a threshold.",
         heading="Plan",
     ),
+    "replay": Door(
+        target="breakeven.cli.replay:replay",
+        help="What caching would save on your own traffic, before it is switched on.",
+        heading="Plan",
+    ),
     "price": Door(
         target="breakeven.cli.price:price",
         help="The exact price of one request, or of many alike.",
@@ -107,6 +112,11 @@ DOORS = {
     "budget": Door(
         target="breakeven.cli.budget:budget",
         help="Set, list and remove budgets.",
+        heading="Run",
+    ),
+    "cache": Door(
+        target="breakeven.cli.cache:cache",
+        help="What is remembered of answers, and forgetting it.",
         heading="Run",
     ),
     "ledger": Door(

@@ -9,12 +9,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
+from breakeven.gateway.cache_config import CacheSettings, ModelCacheConfig, check_model_cache
 from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
 
 ECHO: Final = "echo"
-TABLES: Final = ("upstreams", "models", "gateway")
+TABLES: Final = ("upstreams", "models", "gateway", "cache")
 """Tables of the configuration file that are read here."""
 
 
@@ -41,6 +42,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     output_usd_per_mtok: Decimal | None = None
     max_output_tokens: int = 16_384
     bytes_per_input_token: float = 1.0
+    added_input_tokens: int = 512
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
@@ -76,15 +78,18 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     prompt_cache: Literal["auto", "off"] | None = None
     prompt_cache_ttl: Literal["5m", "1h"] | None = None
     reduce: Literal["json", "off"] | None = None
+    cache: ModelCacheConfig | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The ``[gateway]`` table: limits and modes, in the units of their names; they hold from one start to the next.
+    """The ``[gateway]`` table: limits and modes, in the units of their names.
+
+    Those of `TAKEN_AT_ONCE` may change while the gateway serves; the others hold from one start to the next.
 
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
     (``http://127.0.0.1:4318/v1/traces``); without one none are made. ``prompt_cache``, ``prompt_cache_ttl`` and
-    ``reduce`` are for every model that does not say otherwise, and take effect when the configuration is read again.
+    ``reduce`` are for every model that does not say otherwise.
     """
 
     ledger_unavailable: Literal["journal", "deny", "last-known"] = "journal"
@@ -105,12 +110,27 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     reduce: Literal["json", "off"] = "json"
 
 
+TAKEN_AT_ONCE: Final = (
+    "budget_wait_s",
+    "drain_after_disconnect_s",
+    "retry_within_s",
+    "max_attempts",
+    "retention_days",
+    "metrics_public",
+    "prompt_cache",
+    "prompt_cache_ttl",
+    "reduce",
+)
+"""Settings that hold as soon as the configuration is read again."""
+
+
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, checked: names are unique, and each one that is used is there."""
 
     upstreams: list[UpstreamConfig] = []
     models: list[ModelConfig] = []
     gateway: GatewaySettings = GatewaySettings()
+    cache: CacheSettings = CacheSettings()
 
     def upstream(self, name: str) -> UpstreamConfig:
         """The upstream of this name."""
@@ -166,6 +186,14 @@ def _check(config: GatewayConfig) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"{kind} has {', '.join(sorted(twice))} twice", hint="give each a name of its own")
+    _check_models(config)
+    config.cache.check()
+    for upstream in config.upstreams:
+        if upstream.wire != "echo" and not upstream.url:
+            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+
+
+def _check_models(config: GatewayConfig) -> None:
     upstreams = {each.name for each in config.upstreams}
     models = {each.name for each in config.models}
     for model in config.models:
@@ -183,6 +211,5 @@ def _check(config: GatewayConfig) -> None:
                 f"the model {model.name} degrades to {model.degrade_to!r}, which is not under [[models]]",
                 hint="name one of " + ", ".join(sorted(models)),
             )
-    for upstream in config.upstreams:
-        if upstream.wire != "echo" and not upstream.url:
-            raise ConfigError(f"the upstream {upstream.name} has no url", hint='url = "https://api.openai.com/v1"')
+        if model.cache is not None:
+            check_model_cache(model.name, model.cache)

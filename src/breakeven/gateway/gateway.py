@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
-from breakeven.gateway.config import GatewayConfig, GatewaySettings
+from breakeven.gateway.allowances import Allowances
+from breakeven.gateway.answer_store import open_store
+from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
 from breakeven.gateway.health import Health
 from breakeven.gateway.housekeeping import Housekeeping
@@ -31,6 +35,7 @@ from breakeven.gateway.upstream_set import UpstreamSet
 from breakeven.ledger.marked_rows import last_marked_rows
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
+from breakeven.pipeline.remembered import Remembered
 from breakeven.pipeline.routes import Routes
 from breakeven.pipeline.shared import PipelineSettings, Shared
 from breakeven.policy.decision import Operation
@@ -70,11 +75,14 @@ class Gateway:
         settings = configured.config.gateway
         self._settings = settings
         self._ledger = ledger
+        self._housekeeping = Housekeeping(ledger, settings.retention_days, self.tidy)
         self._reload = reload
         self._upstreams = UpstreamSet()
         self._tls: Tls | None = None
+        self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self.pipeline.shared.preparation.marker.recall(last_marked_rows(ledger.path))
+        self._remember(configured)
         self._stopping = asyncio.Event()
         self._traces = traces_to(settings.otlp_endpoint)
         if self._traces is not None:
@@ -105,10 +113,9 @@ class Gateway:
         settle_heap()
         bound_host, bound_port = self.server.addresses[0]
         ready(f"{at.scheme}://{bound_host}:{bound_port}")
-        housekeeping = Housekeeping(self._ledger, self._settings.retention_days)
-        housekeeping.start()
+        self._housekeeping.start()
         await self._stopping.wait()
-        housekeeping.stop()
+        self._housekeeping.stop()
         await self._drain()
 
     def _stop(self) -> None:
@@ -125,11 +132,33 @@ class Gateway:
         configured = self._reload()
         if self._tls is not None:
             self._tls.read()  # which says what is wrong before anything changes
-        self.pipeline.shared.routes = self._routes(configured)
+        self._allowances.look(self.pipeline.shared.routes.targets)
+        self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
+        self._remember(configured)
         if self._tls is not None:
             self._tls.renew()
-        if configured.config.gateway != self._settings:
-            LOG.warning("what has changed in [gateway] takes effect when the gateway is started again")
+        self._take_settings(configured.config.gateway)
+
+    def _take_settings(self, settings: GatewaySettings) -> None:
+        """Let those hold from here on that can, and say which cannot."""
+        self._settings = replace(self._settings, **{name: getattr(settings, name) for name in TAKEN_AT_ONCE})
+        self.pipeline.shared.use(_pipeline_settings(self._settings))
+        self._housekeeping.retention_days = self._settings.retention_days
+        self._metrics.public = self._settings.metrics_public
+        later = [
+            name
+            for name in self._settings.__struct_fields__
+            if getattr(settings, name) != getattr(self._settings, name)
+        ]
+        if later:
+            LOG.warning("[gateway]: %s: take effect when the gateway is started again", ", ".join(later))
+
+    async def tidy(self) -> None:
+        """Let go what former configurations had and no request uses any more, and look what deployments add."""
+        shared = self.pipeline.shared
+        self._allowances.look(shared.routes.targets)
+        shared.deployments.forget_all_but(shared.routes.deployments)
+        await self._upstreams.close_unused(self.pipeline.under_way)
 
     def reload_or_log(self) -> None:
         """As `reload`; what is wrong goes to the log."""
@@ -145,15 +174,27 @@ class Gateway:
         if not await self.server.drained(self._settings.shutdown_s):
             self.pipeline.give_up()
             await asyncio.sleep(0)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close what the gateway opened: connections to upstreams, the cache, traces."""
         await self._upstreams.close()
+        if self.pipeline.remembered is not None:
+            await self.pipeline.remembered.store.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
-    def _routes(self, configured: Configured) -> Routes:
+    def _remember(self, configured: Configured) -> None:
+        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one."""
+        settings = configured.config.cache
+        if settings.enabled and self.pipeline.remembered is None:
+            self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
+
+    def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config
         upstreams = self._upstreams.of(config.upstreams)
-        routes = RoutingTable(config, upstreams, configured.prices).routes()
-        self._upstreams.adopt(config.upstreams, upstreams)
+        routes = RoutingTable(config, upstreams, configured.prices, self._allowances).routes()
+        self._upstreams.adopt(config.upstreams, upstreams, under_way)
         return routes
 
     def _router(self, access: AdminAccess) -> Router:
@@ -166,7 +207,9 @@ class Gateway:
         router.add("GET", "/v1/models", calls.models)
         router.add("GET", f"{MODEL_PATH}*", calls.model)
         Health(self.pipeline, self._ledger, self._stopping.is_set).add_to(router)
-        Metrics(self.pipeline, self._ledger, upstreams, access, public=self._settings.metrics_public).add_to(router)
+        public = self._settings.metrics_public
+        self._metrics = Metrics(self.pipeline, self._ledger, upstreams, access, public=public)
+        self._metrics.add_to(router)
         AdminApi(self._ledger, access, upstreams, self.reload).add_to(router)
         return router
 

@@ -23,21 +23,31 @@ PRUNE_S: Final = 3_600.0
 _DAY_NS: Final = 86_400 * NS_PER_S
 
 
-class Housekeeping:
-    """Runs until it is stopped. What goes wrong is logged, and tried again the next time."""
+async def _nothing() -> None:
+    """Where nothing else has to be tidied up."""
 
-    def __init__(self, ledger: SqliteLedger, retention_days: int | None) -> None:
+
+class Housekeeping:
+    """Runs until it is stopped. What goes wrong is logged, and tried again the next time.
+
+    ``retention_days`` may be changed; ``tidy`` is done every few seconds.
+    """
+
+    def __init__(
+        self, ledger: SqliteLedger, retention_days: int | None, tidy: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
         self._ledger = ledger
+        self._tidy = tidy
         self._watch = BudgetWatch(ledger)
-        self._retention_days = retention_days
+        self.retention_days = retention_days
         self._tasks: list[asyncio.Task[None]] = []
         self._stopped = Event()
 
     def start(self) -> None:
         """Begin, in the running event loop."""
         self._tasks.append(asyncio.create_task(_repeat(WATCH_S, self._look)))
-        if self._retention_days is not None:
-            self._tasks.append(asyncio.create_task(_repeat(PRUNE_S, self._prune_in_thread)))
+        self._tasks.append(asyncio.create_task(_repeat(WATCH_S, self._tidy)))
+        self._tasks.append(asyncio.create_task(_repeat(PRUNE_S, self._prune_in_thread)))
 
     def stop(self) -> None:
         """End; a deletion that is under way ends with its batch."""
@@ -51,10 +61,11 @@ class Housekeeping:
         Raises:
             Unavailable: the ledger cannot be written.
         """
-        if self._retention_days is None:
+        days = self.retention_days
+        if days is None:
             return None
         with opened(self._ledger.path) as connection:
-            return prune(connection, time.time_ns() - self._retention_days * _DAY_NS, self._stopped)
+            return prune(connection, time.time_ns() - days * _DAY_NS, self._stopped)
 
     async def _look(self) -> None:
         self._watch.look()
@@ -62,7 +73,7 @@ class Housekeeping:
     async def _prune_in_thread(self) -> None:
         pruned = await asyncio.to_thread(self.prune)
         if pruned is not None and pruned.entries:
-            LOG.info("%s entries older than %s days were deleted", pruned.entries, self._retention_days)
+            LOG.info("%s entries older than %s days were deleted", pruned.entries, self.retention_days)
 
 
 async def _repeat(every_s: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -28,14 +28,14 @@ from breakeven.policy.budget import BudgetState
 class Metrics:
     """Answers ``/metrics``: to this machine, to the admin key, and to everybody where it is public.
 
-    Make it before the first request of the process.
+    Make it before the first request of the process. ``public`` may be changed.
     """
 
     def __init__(
         self, pipeline: Pipeline, ledger: SqliteLedger, upstreams: UpstreamReport, access: AdminAccess, *, public: bool
     ) -> None:
         self._pipeline, self._ledger, self._upstreams = pipeline, ledger, upstreams
-        self._access, self._public = access, public
+        self._access, self.public = access, public
         self._counters = LedgerCounters(ledger)
 
     def add_to(self, router: Router) -> None:
@@ -72,7 +72,7 @@ class Metrics:
         reply.whole(200, [(b"content-type", content_type.encode("ascii")), (b"cache-control", b"no-store")], body)
 
     def _check(self, request: Request) -> None:
-        if self._public or is_local(request) or self._access.allows(request):
+        if self.public or is_local(request) or self._access.allows(request):
             return
         self._access.failed(request)
         raise Refusal(401, "invalid_admin_key", "/metrics is for this machine and the admin key (or metrics_public)")

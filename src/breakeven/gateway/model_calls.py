@@ -76,6 +76,7 @@ class ModelCalls:
                 tags=(*key.tags, *tags_of(request.headers)) if b"x-breakeven-tags" in request.headers else key.tags,
                 headers=_forwarded(request.headers),
                 received_at_ns=at_ns,
+                cache_control=request.headers.get(b"cache-control", b""),
             )
             await answered(call if traces is None else traces.begin(call), reply)
         except Refusal as refusal:

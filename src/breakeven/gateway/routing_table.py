@@ -7,11 +7,14 @@ from time import time_ns
 
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import InputError, UnknownName
+from breakeven.gateway.allowances import Allowances
+from breakeven.gateway.cache_config import ModelCacheConfig
 from breakeven.gateway.config import ECHO, GatewayConfig, GatewaySettings, ModelConfig, TargetConfig, UpstreamConfig
 from breakeven.gateway.price_lookup import price_lookup, provider_of
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.pipeline.routes import Routes
-from breakeven.pipeline.target import BodyRules, Route, Target
+from breakeven.pipeline.target import BodyRules, Route, RouteCache, Target
+from breakeven.policy.cache_key import Served, route_identity
 from breakeven.upstreams.echo_prompt import echo_usage
 from breakeven.upstreams.upstream import Upstream
 
@@ -19,10 +22,17 @@ from breakeven.upstreams.upstream import Upstream
 class RoutingTable:
     """Makes routes out of a configuration and its upstreams."""
 
-    def __init__(self, config: GatewayConfig, upstreams: Mapping[str, Upstream], prices: PriceConfig) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        upstreams: Mapping[str, Upstream],
+        prices: PriceConfig,
+        allowances: Allowances,
+    ) -> None:
         self._config = config
         self._upstreams = upstreams
         self._prices = prices
+        self._allowances = allowances
 
     def routes(self) -> Routes:
         """Every model of the configuration; without one, any model that an upstream may have and that has a price.
@@ -31,22 +41,39 @@ class RoutingTable:
             InputError: a configured deployment has no price.
         """
         configured = [
-            Route(
-                model=model.name,
-                targets=self._targets(model, model.targets),
+            self._route(
+                model.name,
+                self._targets(model, model.targets),
                 fallbacks=self._targets(model, model.fallbacks),
                 degrade_to=model.degrade_to,
+                cache=model.cache,
             )
             for model in self._config.models
         ]
         listed = [
-            Route(
-                model=name, targets=tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those)
-            )
+            self._route(name, tuple(self._target(each, name, TargetConfig(upstream=each.name)) for each in those))
             for name, those in self._listed().items()
             if name not in {route.model for route in configured}
         ]
         return Routes([*configured, *listed], self._resolve if self._open() else None)
+
+    def _route(
+        self,
+        model: str,
+        targets: tuple[Target, ...],
+        *,
+        fallbacks: tuple[Target, ...] = (),
+        degrade_to: str | None = None,
+        cache: ModelCacheConfig | None = None,
+    ) -> Route:
+        rule = self._config.cache.rule(cache)
+        remembers = None if rule is None else RouteCache(rule, route_identity(map(self._served, targets)))
+        return Route(model=model, targets=targets, fallbacks=fallbacks, degrade_to=degrade_to, cache=remembers)
+
+    def _served(self, target: Target) -> Served:
+        """A deployment as what it answers depends on: another server by the same name, or other bodies, is another."""
+        sent = "minified" if target.body_rules.minifies_json else "as it came"
+        return Served(target.provider, f"{target.name} {self._config.upstream(target.name).url} {sent}", target.model)
 
     def _listed(self) -> dict[str, list[UpstreamConfig]]:
         """Models that upstreams list; the echo lists itself."""
@@ -79,7 +106,7 @@ class RoutingTable:
             except InputError as error:
                 refusals.append(error)
                 continue
-            return Route(model=model, targets=(target,))
+            return self._route(model, (target,))
         if refusals:
             raise refusals[0]
         raise UnknownName(f"no upstream serves {model!r}", hint="breakeven serve --upstream NAME=URL")
@@ -108,6 +135,7 @@ class RoutingTable:
             bytes_per_input_token=upstream.bytes_per_input_token,
             exact_usage=echo_usage if upstream.wire == "echo" else None,
             weight=stated.weight,
+            added=self._allowances.of(upstream, model),
             body_rules=rules or _body_rules(None, self._config.gateway),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 from breakeven.errors import ConfigError
@@ -21,7 +21,7 @@ class UpstreamSet:
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[UpstreamConfig, Upstream]] = {}
-        self._retired: list[Upstream] = []
+        self._retired: list[tuple[Upstream, frozenset[str]]] = []
 
     def of(self, configs: Sequence[UpstreamConfig]) -> Mapping[str, Upstream]:
         """The upstreams of these configurations, kept or new; nothing has changed until they are adopted.
@@ -31,10 +31,15 @@ class UpstreamSet:
         """
         return {each.name: self._kept(each) or make_upstream(each) for each in configs}
 
-    def adopt(self, configs: Sequence[UpstreamConfig], upstreams: Mapping[str, Upstream]) -> None:
-        """Let what `of` gave be the present ones; those that are left out go on with what they have under way."""
-        now = {id(upstream) for upstream in upstreams.values()}
-        self._retired += [upstream for upstream in self.present if id(upstream) not in now]
+    def adopt(
+        self, configs: Sequence[UpstreamConfig], upstreams: Mapping[str, Upstream], under_way: Iterable[str] = ()
+    ) -> None:
+        """Let what `of` gave be the present ones. Those that are left out serve on for the requests ``under_way``.
+
+        Any of these may still send to them, now or in another attempt; requests that begin later cannot.
+        """
+        now, users = {id(upstream) for upstream in upstreams.values()}, frozenset(under_way)
+        self._retired += [(upstream, users) for upstream in self.present if id(upstream) not in now]
         self._made = {each.name: (each, upstreams[each.name]) for each in configs}
 
     @property
@@ -42,9 +47,16 @@ class UpstreamSet:
         """The upstreams of the present configuration."""
         return tuple(upstream for _, upstream in self._made.values())
 
+    async def close_unused(self, under_way: Set[str]) -> None:
+        """Close those that were left out and whose last request has ended: none of theirs is ``under_way``."""
+        unused = [each for each in self._retired if each[1].isdisjoint(under_way)]
+        self._retired = [each for each in self._retired if each not in unused]
+        for upstream, _ in unused:
+            await upstream.close()
+
     async def close(self) -> None:
         """Close every connection, also of those that a later configuration left out."""
-        for upstream in (*self._retired, *(upstream for _, upstream in self._made.values())):
+        for upstream in (*(upstream for upstream, _ in self._retired), *self.present):
             await upstream.close()
 
     def _kept(self, config: UpstreamConfig) -> Upstream | None:

@@ -88,6 +88,7 @@ class Answerer:
         headers = [
             (b"x-breakeven-request-id", self._call.request_id.encode("ascii")),
             (b"x-breakeven-decision", attempt.decision.text.encode("utf-8")),
+            *self._call.answer_headers,
         ]
         if cost_nano_usd is not None:
             headers.append((b"x-breakeven-cost-nano-usd", b"%d" % cost_nano_usd))

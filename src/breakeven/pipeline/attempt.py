@@ -181,6 +181,7 @@ class Attempt:
         return [
             (b"x-breakeven-request-id", self.call.request_id.encode("ascii")),
             (b"x-breakeven-decision", self.decision.text.encode("utf-8")),
+            *self.call.answer_headers,
         ]
 
 

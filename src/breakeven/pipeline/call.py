@@ -11,7 +11,10 @@ from breakeven.upstreams.wire import Endpoint
 
 
 class Call(Struct, frozen=True, kw_only=True, gc=False):
-    """A request of an authorised key. ``headers`` are those to pass on; ``received_at_ns`` is UTC since 1970."""
+    """A request of an authorised key. ``headers`` are those to pass on; ``received_at_ns`` is UTC since 1970.
+
+    ``cache_control`` is what its client says of the cache; ``answer_headers`` go back with the answer.
+    """
 
     request_id: str
     endpoint: Endpoint
@@ -20,3 +23,5 @@ class Call(Struct, frozen=True, kw_only=True, gc=False):
     tags: tuple[str, ...]
     headers: Mapping[bytes, bytes]
     received_at_ns: int
+    cache_control: bytes = b""
+    answer_headers: tuple[tuple[bytes, bytes], ...] = ()

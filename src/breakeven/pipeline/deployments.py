@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -18,16 +18,22 @@ from breakeven.upstreams.rate_headers import read_headroom, says_headroom
 from breakeven.upstreams.wire import Question
 
 _BYTES_PER_TOKEN: Final = 4
+_CACHED_FROM_BYTES: Final = 1_024
+"""A shorter body has fewer tokens than a hosted provider caches from (OpenAI, Anthropic: 1,024; a token is a byte or
+more), and is soon read anew by a server of one's own."""
 _REQUESTED: Final[tuple[Reason, ...]] = ("requested",)
 _NOT_ITS_FAULT: Final = frozenset({"busy"})
 
 
 class Deployments:
-    """State of every deployment that was sent to, by upstream and model."""
+    """State of every deployment that was sent to, by upstream and model.
+
+    ``retry_within_s`` and ``rule`` may be changed: for what is sent from then on.
+    """
 
     def __init__(self, retry_within_s: float, rule: RetryRule) -> None:
-        self._retry_within_s = retry_within_s
-        self._rule = rule
+        self.retry_within_s = retry_within_s
+        self.rule = rule
         self._breakers = BreakerRule()
         self._states: dict[tuple[str, str], Deployment] = {}
 
@@ -42,11 +48,11 @@ class Deployments:
         Where there are fewer than attempts, the first ones come again.
         """
         if len(route.targets) == 1 and not route.fallbacks:
-            return (Candidate(route.targets[0], _REQUESTED),) * self._rule.most_attempts
+            return (Candidate(route.targets[0], _REQUESTED),) * self.rule.most_attempts
         by_state = {id(self._state(target)): target for target in route.targets}
         choice = choose(
             tuple(map(self._state, route.targets)),
-            prefix=question.prefix,
+            prefix=question.prefix if question.body_bytes >= _CACHED_FROM_BYTES else b"",
             tokens=_tokens(question),
             now_s=monotonic(),
             ticket=request_id.encode("ascii"),
@@ -58,9 +64,15 @@ class Deployments:
         closed = [each for each in own if self._state(each.target).breaker.state(now_s) != "open"]
         broken = [each for each in own if each not in closed]
         found = [*closed, *fallbacks, *broken]
-        while len(found) < self._rule.most_attempts:
-            found += found[: self._rule.most_attempts - len(found)]
+        while len(found) < self.rule.most_attempts:
+            found += found[: self.rule.most_attempts - len(found)]
         return found
+
+    def forget_all_but(self, known: Container[tuple[str, str]]) -> None:
+        """Drop the state of deployments that no route has any more, unless something is under way there."""
+        gone = [key for key, state in self._states.items() if key not in known and not state.in_flight]
+        for key in gone:
+            del self._states[key]
 
     def begin(self, attempt: Attempt) -> None:
         """An attempt is sent to its deployment."""
@@ -92,10 +104,10 @@ class Deployments:
             retry_after_s=None if headroom is None else headroom.retry_after_s,
         )
         return retry_wait_s(
-            self._rule,
+            self.rule,
             outcome,
             attempts=number,
-            left_s=self._retry_within_s - elapsed_s,
+            left_s=self.retry_within_s - elapsed_s,
             random_frac=random.random(),  # noqa: S311 - jitter, not a secret
             elsewhere=following is not attempt.target,
         )

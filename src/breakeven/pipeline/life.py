@@ -56,6 +56,11 @@ class RequestLife:
         self._cost_nano_usd = 0
         self.used_tokens = 0
 
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that is under way, or the last one; None before the first."""
+        return self._attempt
+
     async def run(self) -> None:
         """Serve the request.
 
@@ -192,7 +197,7 @@ class RequestLife:
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         try:
-            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
+            bound = target.prices.paid_nano_usd(usage, at_ns, processing)
         except InputError as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request

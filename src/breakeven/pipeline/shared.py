@@ -34,7 +34,7 @@ class PipelineSettings:
 
 
 class Shared:
-    """The parts of a pipeline that its requests use. ``routes`` may be replaced while they do."""
+    """The parts of a pipeline that its requests use. ``routes`` may be replaced while they do; settings by `use`."""
 
     def __init__(self, ledger: LedgerStore, routes: Routes, settings: PipelineSettings) -> None:
         self.ledger = ledger
@@ -43,6 +43,12 @@ class Shared:
         self.deployments = Deployments(settings.retry_within_s, RetryRule(most_attempts=settings.most_attempts))
         self.preparation = Preparation()
         self._scopes: dict[tuple[str, str, tuple[str, ...]], tuple[Scope, ...]] = {}
+
+    def use(self, settings: PipelineSettings) -> None:
+        """Let other settings hold from here on."""
+        self.settings = settings
+        self.deployments.retry_within_s = settings.retry_within_s
+        self.deployments.rule = RetryRule(most_attempts=settings.most_attempts)
 
     def scopes(self, call: Call, model: str) -> tuple[Scope, ...]:
         """Every scope that a request counts under; the same object for the same key, model and tags."""

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from breakeven import units
 from breakeven.catalog.evidence import Basis
 from breakeven.options.hosted_api import HostedApis
 from breakeven.plan.market import Market
 from breakeven.plan.plan import Lever
+from breakeven.plan.repeats import FOR_EVER_S, durations_s, replay_repeats
+from breakeven.workload.trace import Trace
 from breakeven.workload.workload import Workload
 
 NOTHING = Decimal("0E-9")
+
+SHORT_TTL_S: Final = 300.0
+"""How long an answer is kept at least, where a cache is worth its name."""
 
 
 def levers(workload: Workload, market: Market, chosen: int) -> tuple[Lever, ...]:
@@ -24,6 +33,8 @@ def levers(workload: Workload, market: Market, chosen: int) -> tuple[Lever, ...]
 def _all(workload: Workload, market: Market, chosen: int) -> Iterator[Lever]:
     if workload.duplicate_requests_frac:
         yield _response_cache(workload, market, chosen)
+    elif workload.trace is not None and workload.trace.contents is not None:
+        yield _replayed_cache(workload, workload.trace, workload.trace.contents, market, chosen)
     place = market.place(chosen)
     table = market.tables[place.table]
     if isinstance(table, HostedApis):
@@ -43,6 +54,30 @@ def _response_cache(workload: Workload, market: Market, chosen: int) -> Lever:
         high=units.rounded_usd(curve.usd_per_month(volume) - curve.usd_per_month(left)),
         basis=_basis(workload, "duplicate_requests_frac"),
         note=f"{workload.duplicate_requests_frac:.1%} of requests repeat exactly; the low end is no repeat in time",
+    )
+
+
+def _replayed_cache(
+    workload: Workload, trace: Trace, contents: NDArray[np.int64], market: Market, chosen: int
+) -> Lever:
+    """The repeats of a trace: those that come soon for certain, all of them at most.
+
+    The tokens of the hits leave the option's volume, since repeats are not as long as other requests.
+    """
+    took_s = durations_s(trace)
+    tokens = trace.input_tokens + trace.output_tokens
+    hits = [replay_repeats(contents, trace.arrivals_s, took_s, ttl_s).hits for ttl_s in (SHORT_TTL_S, FOR_EVER_S)]
+    curve, volume = market.curve(chosen), workload.requests_per_day
+    all_tokens = max(1, int(tokens.sum()))
+    left = [max(1, volume - volume * int(tokens[each].sum()) // all_tokens) for each in hits]
+    low, high = (units.rounded_usd(curve.usd_per_month(volume) - curve.usd_per_month(each)) for each in left)
+    return _lever(
+        "response cache",
+        low=low,
+        high=high,
+        basis="measured",
+        note=f"replayed: {hits[0].mean():.2%} of requests repeat exactly within {SHORT_TTL_S / 60:.0f} minutes, "
+        f"{hits[1].mean():.2%} at all",
     )
 
 

@@ -2,7 +2,12 @@
 
 A deployment that has the beginning of a prompt in its cache reads it for a tenth to a half of the price, so a prompt's
 prefix decides first: rendezvous hashing sends equal prefixes to the same deployment, and where a deployment goes away
-only its own prefixes move. Without a prefix, requests are dealt out by room: more to who has more left of this minute.
+only its own prefixes move. It decides only where that deployment has room left in this minute and is not clearly busier
+than the others. Without a prefix, requests are dealt out by room: more to who has more left of this minute.
+
+Clearly busier is more than 1.25 times its share of all requests under way: "Consistent Hashing with Bounded Loads"
+(Mirrokni, Thorup and Zadimoghaddam 2016, arXiv 1608.01350), whose bound and 1.25 are what HAProxy, Envoy and routers of
+model servers offer, too.
 """
 
 from __future__ import annotations
@@ -16,8 +21,9 @@ from typing import Final, Literal
 from breakeven.policy.breaker import Breaker
 from breakeven.policy.headroom import Headroom
 
-_BUSY_FACTOR: Final = 2.0
-_BUSY_SLACK: Final = 8.0
+_BOUND_FACTOR: Final = 1.25
+_NOT_BUSY: Final = 8
+"""So few requests under way are no load to any server, whatever the others have."""
 _UNIT: Final = 2.0**-52
 
 
@@ -92,10 +98,9 @@ def choose(deployments: Sequence[Deployment], *, prefix: bytes, tokens: int, now
     """Order a model's deployments for one request.
 
     First come those that may be sent to and have room; then those that may be sent to and would answer 429; last those
-    whose breaker is open, for a caller who has nothing else. Within each, equal prefixes find the same deployment,
-    unless it is far busier than its peers (more than twice their load and eight requests more, by weight), in which
-    case it comes after them. Without a prefix the order is drawn by ``ticket``, in proportion to weight and room and
-    against load.
+    whose breaker is open, for a caller who has nothing else. Within each, equal prefixes find the same deployment while
+    it is within `bound`; one that is at its bound comes after those that are not, so what moves stays together at the
+    next one. Without a prefix the order is drawn by ``ticket``, in proportion to weight and room and against load.
 
     Args:
         deployments: of the model, at least one.
@@ -118,19 +123,21 @@ def choose(deployments: Sequence[Deployment], *, prefix: bytes, tokens: int, now
         drawn = [each for tier in tiers for each in _by_room(tier, ticket, tokens, now_s)]
         return Choice(order=tuple(drawn), reason="balanced")
     ranked = [_ranked(tier, [each.weight for each in tier], prefix) for tier in tiers]
-    order = [each for tier in ranked for each in sorted(tier, key=lambda each: _overloaded(each, tier))]
+    order = [each for tier in ranked for each in sorted(tier, key=lambda each: each.in_flight >= bound(each, tier))]
     pinned = order[0] is next(each for tier in ranked for each in tier)
     return Choice(order=tuple(order), reason="affinity" if pinned else "balanced")
 
 
-def _overloaded(deployment: Deployment, tier: list[Deployment]) -> bool:
-    """Whether it is far busier than the others, each by its weight; a weight of 1 is the average of the tier."""
-    others = [each for each in tier if each is not deployment]
-    if not others or not deployment.in_flight:
-        return False
-    weight = sum(each.weight for each in tier) / len(tier) or 1.0
-    loads = [each.in_flight * weight / (each.weight or weight) for each in (deployment, *others)]
-    return loads[0] > _BUSY_FACTOR * sum(loads[1:]) / len(others) + _BUSY_SLACK
+def bound(deployment: Deployment, among: Sequence[Deployment]) -> int:
+    """The most requests that one deployment may have under way, one that is about to be sent among them.
+
+    That is 1.25 times its share, by weight, of what all of them have under way, rounded up, and at least eight. They
+    cannot all be at their bounds, since these add up to more than there is.
+    """
+    total_weight = sum(each.weight for each in among)
+    share = deployment.weight / total_weight if total_weight else 1 / len(among)
+    under_way = sum(each.in_flight for each in among) + 1
+    return max(math.ceil(_BOUND_FACTOR * under_way * share), _NOT_BUSY if share else 0)
 
 
 def _by_room(tier: list[Deployment], ticket: bytes, tokens: int, now_s: float) -> list[Deployment]:

@@ -12,6 +12,9 @@ Operation = Literal["chat", "responses", "completions", "embeddings", "messages"
 Reason = Literal["requested", "degraded", "fallback", "affinity", "balanced"]
 """Why the served model and deployment are what they are."""
 
+GivenReason = Literal["response_cache", "single_flight"]
+"""Why nothing was sent: the answer was remembered, or another request's call brought it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -22,7 +25,7 @@ class Decision:
 
     served_model: str
     deployment: str
-    reasons: tuple[Reason, ...] = ("requested",)
+    reasons: tuple[Reason | GivenReason, ...] = ("requested",)
     text: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -31,6 +34,6 @@ class Decision:
 
 
 @lru_cache(maxsize=4096)
-def decision(served_model: str, deployment: str, reasons: tuple[Reason, ...]) -> Decision:
+def decision(served_model: str, deployment: str, reasons: tuple[Reason | GivenReason, ...]) -> Decision:
     """The decision with these parts: made once, since nearly all requests are decided like others before."""
     return Decision(served_model=served_model, deployment=deployment, reasons=reasons)

@@ -49,7 +49,7 @@ class RateLimiter:
         second = math.floor(now_s)
         if (wait_s := self._requests.wait_s(1, second, now_s)) > 0:
             return RateRefusal(limit="requests", wait_s=wait_s)
-        if (wait_s := self._tokens.wait_s(tokens, second, now_s)) > 0:
+        if tokens and (wait_s := self._tokens.wait_s(tokens, second, now_s)) > 0:
             return RateRefusal(limit="tokens", wait_s=wait_s)
         most = self._limits.parallel_requests
         if most is not None and self.parallel >= most:
@@ -57,6 +57,17 @@ class RateLimiter:
         self._requests.add(1, second)
         self._tokens.add(tokens, second)
         self.parallel += 1
+        return None
+
+    def take_tokens(self, tokens: int, taken_at_s: float, now_s: float) -> RateRefusal | None:
+        """Take the tokens of a request that was taken without any; where they do not fit it does not count, either.
+
+        They count in the second in which the request does. `give_back` is still to be called.
+        """
+        if (wait_s := self._tokens.wait_s(tokens, math.floor(now_s), now_s)) > 0:
+            self._requests.add(-1, math.floor(taken_at_s))
+            return RateRefusal(limit="tokens", wait_s=wait_s)
+        self._tokens.add(tokens, math.floor(taken_at_s))
         return None
 
     def give_back(self, taken_tokens: int, used_tokens: int, taken_at_s: float) -> None:

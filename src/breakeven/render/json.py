@@ -20,6 +20,7 @@ SCHEMA_NAMES = (
     "calibrate",
     "interactivity",
     "simulate",
+    "replay",
     "key",
     "keys",
     "budgets",
@@ -28,6 +29,9 @@ SCHEMA_NAMES = (
     "backup",
     "prune",
     "audit",
+    "cache-stats",
+    "cache-flush",
+    "semantic-check",
 )
 """Values with a published JSON schema, each as ``breakeven/<name>/1``."""
 

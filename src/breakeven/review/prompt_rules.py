@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from breakeven.review.duplicate_requests import DuplicateRequests
+from breakeven.review.json_whitespace import JsonWhitespace
 from breakeven.review.long_history import LongHistory
 from breakeven.review.output_limits import OutputLimits
 from breakeven.review.repeated_prompts import RepeatedPrompts
@@ -12,4 +14,12 @@ from breakeven.review.unused_tools import UnusedTools
 
 def prompt_rules() -> tuple[PromptRule, ...]:
     """Fresh rules, for one log."""
-    return RepeatedPrompts(), UnstableSystem(), UnusedTools(), LongHistory(), OutputLimits()
+    return (
+        DuplicateRequests(),
+        JsonWhitespace(),
+        RepeatedPrompts(),
+        UnstableSystem(),
+        UnusedTools(),
+        LongHistory(),
+        OutputLimits(),
+    )

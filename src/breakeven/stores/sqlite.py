@@ -18,7 +18,11 @@ CACHE_KIB: Final = 8 * 1024
 """Page cache of one connection: the same however large the file is."""
 
 _MAGIC: Final = b"SQLite format 3\0"
-_APPLICATION_ID: Final = 0x42455645  # "BEVE", so that another program's file is told from ours
+LEDGER_ID: Final = 0x42455645  # "BEVE"
+CACHE_ID: Final = 0x42454341  # "BECA"
+"""What a file of ours is, so that another program's is told from it, and a cache from a ledger."""
+
+_OURS: Final = {LEDGER_ID: "a ledger of Breakeven", CACHE_ID: "a cache of Breakeven"}
 
 _NOT_OURS: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH})
 
@@ -131,22 +135,22 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("COMMIT")
 
 
-def upgrade(connection: sqlite3.Connection, path: Path, steps: Sequence[str]) -> int:
+def upgrade(connection: sqlite3.Connection, path: Path, steps: Sequence[str], application_id: int = LEDGER_ID) -> int:
     """Bring a file to the newest schema, each step in a transaction of its own; returns the steps taken.
 
     Step number N makes version N of version N - 1. Two processes may do this at once: one waits for the other.
 
     Raises:
-        InputError: the file is another program's, or was written by a newer Breakeven.
+        InputError: the file is another program's or of another kind, or was written by a newer Breakeven.
         Unavailable: it cannot be written now.
     """
     taken = 0
     with reported(path):
-        _check_owner(connection, path)
+        _check_owner(connection, path, application_id)
         while (found := _version(connection)) < len(steps):
             with transaction(connection):
                 if _version(connection) == found:  # nobody else took the step meanwhile
-                    _take(connection, steps[found], found + 1)
+                    _take(connection, steps[found], found + 1, application_id)
                     taken += 1
         if found > len(steps):
             raise InputError(
@@ -157,10 +161,10 @@ def upgrade(connection: sqlite3.Connection, path: Path, steps: Sequence[str]) ->
     return taken
 
 
-def _take(connection: sqlite3.Connection, step: str, version: int) -> None:
+def _take(connection: sqlite3.Connection, step: str, version: int, application_id: int) -> None:
     for statement in filter(str.strip, step.split(";")):
         connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id = {application_id}")
     connection.execute(f"PRAGMA user_version = {version}")
 
 
@@ -168,12 +172,13 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
+def _check_owner(connection: sqlite3.Connection, path: Path, application_id: int) -> None:
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     has_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != _APPLICATION_ID and has_tables:
+    if owner != application_id and has_tables:
+        named = _OURS.get(owner)
         raise InputError(
-            f"{path} is another program's SQLite file",
-            cause="it has tables, and they are not Breakeven's",
+            f"{path} is {named}" if named else f"{path} is another program's SQLite file",
+            cause="it has tables, and they are not those that are looked for",
             hint=f"name a file other than {path}",
         )

@@ -106,6 +106,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
+            # Asyncio's loop says what that left unwritten only where it is asked again (CVE-2024-12254: up to Python
+            # 3.12.8 and 3.13.1).
+            self._transport.set_write_buffer_limits(high=0)
 
     def alive(self) -> bool:
         """Whether an idle connection still is: nothing has come on it, neither an end nor bytes that nobody asked for.

@@ -14,7 +14,6 @@ from breakeven.upstreams.openai_chat import ChatStream, OpenAIErrors, answer_of
 from breakeven.upstreams.question_fields import (
     flag_field,
     model_field,
-    prefix_of,
     read_fields,
     require_field,
     rewritten,
@@ -38,7 +37,7 @@ class EmbeddingsEndpoint(OpenAIErrors):
             InputError: no JSON object, no model, no input, or a field of the wrong kind.
         """
         fields = read_fields(body)
-        text = require_field(fields, "input", b'"[', "a string or an array")
+        require_field(fields, "input", b'"[', "a string or an array")
         if flag_field(fields, "stream"):
             raise InputError("embeddings are not streamed")
         return Question(
@@ -53,7 +52,7 @@ class EmbeddingsEndpoint(OpenAIErrors):
             unseen_input=False,
             processing=None,
             extras=(),
-            prefix=prefix_of(text),
+            prefix=b"",  # nothing of an embedding is kept for the next one
         )
 
 

@@ -11,11 +11,19 @@ from breakeven.workload.workload import QualityTier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceColumns:
-    """Names of a generic trace's columns; None means: find it by its usual names."""
+    """Names of a generic trace's columns; None means: find it by its usual names.
+
+    The last four may be missing from a trace: a digest of the whole request, whose it was, which model it went to, and
+    how long its answer took.
+    """
 
     timestamp: str | None = None
     input_tokens: str | None = None
     output_tokens: str | None = None
+    request_hash: str | None = None
+    tenant: str | None = None
+    model: str | None = None
+    duration: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,15 @@ MOST_REQUESTS: Final = 20_000_000
 
 
 def load_requests(
-    path: Path, columns: TraceColumns | None = None, progress: Callable[[int], None] | None = None
+    path: Path,
+    columns: TraceColumns | None = None,
+    progress: Callable[[int], None] | None = None,
+    *,
+    keep_blocks: bool = False,
 ) -> Trace:
     """The requests of a trace, of the trace that a workload file names, or of a made-up day of that file.
+
+    ``progress`` and ``keep_blocks`` are as in `read_trace`.
 
     Raises:
         WorkloadError: the workload file is wrong, or its day has more than 20 million requests.
@@ -36,12 +42,12 @@ def load_requests(
         Unavailable: the trace is Parquet and pyarrow is not installed.
     """
     if path.suffix.lower() != ".toml":
-        return read_trace(path, columns, progress)
+        return read_trace(path, columns, progress, keep_blocks=keep_blocks)
     tables = read_tables(path)
     named = tables["workload"].get("trace")
     if isinstance(named, str) and named:
         stated = columns or TraceColumns(**stated_columns(path, tables))
-        return read_trace(path.parent / named, stated, progress)
+        return read_trace(path.parent / named, stated, progress, keep_blocks=keep_blocks)
     return made_up_day(load_workload(path))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breakeven.units import SECONDS_PER_DAY
+from breakeven.workload.prefix_blocks import PrefixBlocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,9 @@ class Trace:
     seconds after midnight on the trace's own clock (``clock`` names it), or None where the trace has no clock.
     ``prefix_reuse_frac`` is the share of input tokens whose prefix an earlier request of the trace already sent, or
     None where the trace does not tell. ``notes`` are the facts of reading that a user should see.
+
+    ``contents`` (int64) are equal where the whole request is, ``durations_s`` is how long each answer took (NaN where
+    not told), ``blocks`` are the prefix blocks where they were asked for; each None where the trace does not tell.
     """
 
     name: str
@@ -29,6 +33,9 @@ class Trace:
     clock: str = ""
     prefix_reuse_frac: float | None = None
     notes: tuple[str, ...] = ()
+    contents: NDArray[np.int64] | None = None
+    durations_s: NDArray[np.float64] | None = None
+    blocks: PrefixBlocks | None = None
 
     @property
     def rows(self) -> int:

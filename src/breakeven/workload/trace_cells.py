@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -22,7 +22,10 @@ Cells = Sequence[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Consecutive rows of a trace as read. ``numbers`` are their lines, or rows where a file has no lines."""
+    """Consecutive rows of a trace as read. ``numbers`` are their lines, or rows where a file has no lines.
+
+    ``further`` are the columns that a trace may have, by what they mean; a cell that a row lacks is None.
+    """
 
     source: str
     numbers: Sequence[int]
@@ -30,6 +33,7 @@ class Chunk:
     input_tokens: Cells
     output_tokens: Cells
     prefix_blocks: Cells | None = None
+    further: Mapping[str, Cells] = field(default_factory=dict)
     number_sign: str = ":"
 
     def at(self, row: int) -> str:

@@ -44,6 +44,7 @@ def _header(path: Path, line: str, delimiter: str) -> list[str]:
 
 def _chunks(path: Path, lines: Iterator[str], delimiter: str, header: list[str], layout: Layout) -> Iterator[Chunk]:
     pick_timestamp, pick_input, pick_output = (itemgetter(header.index(name)) for name in layout.columns)
+    further = [(meaning, itemgetter(header.index(name))) for meaning, name in layout.further]
     for numbers, rows in _batches(path, lines, delimiter, len(header)):
         yield Chunk(
             source=str(path),
@@ -51,6 +52,7 @@ def _chunks(path: Path, lines: Iterator[str], delimiter: str, header: list[str],
             timestamps=list(map(pick_timestamp, rows)),
             input_tokens=list(map(pick_input, rows)),
             output_tokens=list(map(pick_output, rows)),
+            further={meaning: list(map(pick, rows)) for meaning, pick in further},
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from breakeven.errors import TraceError
@@ -31,6 +31,14 @@ class TraceFormat:
     zero_output_is_failure: bool = False
     prefix_block_tokens: int | None = None
 
+
+FURTHER: Final = {
+    "request_hash": ("request_hash", "content_hash", "prompt_hash", "body_hash"),
+    "tenant": ("tenant", "tenant_id"),
+    "model": ("gen_ai.request.model", "requested_model", "model"),
+    "duration": ("duration", "latency", "elapsed_time", "e2e_latency", "total_latency", "response_time"),
+}
+"""Columns that a trace may have, each with its usual names. A duration needs its unit in its name, ``duration_s``."""
 
 PREFIX_COLUMN: Final = "hash_ids"
 """The column that names a request's prefix blocks, in Mooncake's and Qwen-Bailian's traces."""
@@ -109,13 +117,17 @@ _TICKS_BY_SUFFIX: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """A file's format and the names that its columns have in this file."""
+    """A file's format and the names that its columns have in this file.
+
+    ``further`` are pairs of what a column means, a key of `FURTHER`, and its name.
+    """
 
     trace_format: TraceFormat
     timestamp: str
     input_tokens: str
     output_tokens: str
     has_prefix_blocks: bool = False
+    further: tuple[tuple[str, str], ...] = ()
 
     @property
     def columns(self) -> tuple[str, str, str]:
@@ -129,17 +141,38 @@ def layout_of(names: Sequence[str], wanted: TraceColumns | None, *, where: str) 
     Raises:
         TraceError: a wanted column is not there, or no known format's columns are.
     """
-    if wanted is not None and (wanted.timestamp or wanted.input_tokens or wanted.output_tokens):
-        return _wanted_layout(names, wanted, where)
-    for trace_format in FORMATS:
-        layout = _match(trace_format, names)
-        if layout is not None:
-            return layout
-    raise _no_layout(names, where)
+    stated = wanted or TraceColumns()
+    _require_columns(names, stated, where)
+    if stated.timestamp or stated.input_tokens or stated.output_tokens:
+        layout = _wanted_layout(names, stated)
+    else:
+        layout = next(filter(None, (_match(trace_format, names) for trace_format in FORMATS)), None)
+    if layout is None:
+        raise _no_layout(names, where)
+    return replace(layout, further=_further(names, stated))
 
 
-def _wanted_layout(names: Sequence[str], wanted: TraceColumns, where: str) -> Layout:
-    for name in (wanted.timestamp, wanted.input_tokens, wanted.output_tokens):
+def ticks_of_duration(name: str) -> int | None:
+    """Parts of a second that a column of durations counts, as its name says; None where it does not say.
+
+    >>> ticks_of_duration("duration_ms"), ticks_of_duration("Elapsed time"), ticks_of_duration("latency")
+    (1000, 1, None)
+    """
+    return 1 if name == "Elapsed time" else _ticks_in_name(name)  # BurstGPT's, in seconds
+
+
+def _further(names: Sequence[str], wanted: TraceColumns) -> tuple[tuple[str, str], ...]:
+    """The columns that a trace may have and this one has."""
+    by_plain_name = {_plain(name): name for name in reversed(names)}
+    found = (
+        (meaning, getattr(wanted, meaning) or _first(aliases, by_plain_name, with_unit=meaning == "duration"))
+        for meaning, aliases in FURTHER.items()
+    )
+    return tuple((meaning, name) for meaning, name in found if name is not None)
+
+
+def _require_columns(names: Sequence[str], wanted: TraceColumns, where: str) -> None:
+    for name in (getattr(wanted, field.name) for field in fields(wanted)):
         if name is not None and name not in names:
             nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
             raise TraceError(
@@ -147,7 +180,10 @@ def _wanted_layout(names: Sequence[str], wanted: TraceColumns, where: str) -> La
                 cause=f"the columns are {_listed(names)}",
                 hint=f"did you mean {nearest[0]!r}?" if nearest else None,
             )
-    layout = _match(
+
+
+def _wanted_layout(names: Sequence[str], wanted: TraceColumns) -> Layout | None:
+    return _match(
         replace(
             GENERIC,
             timestamp=(wanted.timestamp,) if wanted.timestamp else GENERIC.timestamp,
@@ -156,9 +192,6 @@ def _wanted_layout(names: Sequence[str], wanted: TraceColumns, where: str) -> La
         ),
         names,
     )
-    if layout is None:
-        raise _no_layout(names, where)
-    return layout
 
 
 def _match(trace_format: TraceFormat, names: Sequence[str]) -> Layout | None:

@@ -36,6 +36,7 @@ def jsonl_chunks(path: Path, wanted: TraceColumns | None) -> tuple[Layout, Itera
 def _chunks(path: Path, first: Row, layout: Layout) -> Iterator[Chunk]:
     names = (*layout.columns, PREFIX_COLUMN) if layout.has_prefix_blocks else layout.columns
     ways = [(name,) if name in first else tuple(name.split(".")) for name in names]
+    further = [(meaning, (name,) if name in first else tuple(name.split("."))) for meaning, name in layout.further]
     lines = _filled_lines(path)
     while batch := list(islice(lines, CHUNK_ROWS)):
         numbers, texts = zip(*batch, strict=True)
@@ -48,6 +49,7 @@ def _chunks(path: Path, first: Row, layout: Layout) -> Iterator[Chunk]:
             input_tokens=columns[1],
             output_tokens=columns[2],
             prefix_blocks=columns[3] if layout.has_prefix_blocks else None,
+            further={meaning: [_value(row, way) for row in rows] for meaning, way in further},
         )
 
 
@@ -97,6 +99,13 @@ def _column(rows: Sequence[Any], way: Sequence[str], path: Path, numbers: Sequen
                 hint="every line needs the same keys; leave out failed requests",
             ) from None
     return list(values)
+
+
+def _value(row: Any, way: Sequence[str]) -> Any:
+    """The value at the end of ``way``; None where a row lacks it."""
+    for key in way:
+        row = row.get(key) if isinstance(row, dict) else None
+    return row
 
 
 def _flat_names(row: Row, prefix: str = "", depth: int = _DEPTH) -> Iterator[str]:

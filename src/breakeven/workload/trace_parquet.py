@@ -38,11 +38,11 @@ def parquet_chunks(path: Path, wanted: TraceColumns | None) -> tuple[Layout, Ite
 
 def _chunks(path: Path, file: Any, layout: Layout) -> Iterator[Chunk]:
     """``file`` is a ``pyarrow.parquet.ParquetFile``, which carries no types."""
-    names = list(layout.columns)
+    names = [*layout.columns, *(name for _, name in layout.further)]
     number = 1
     try:
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names):
-            timestamps, input_tokens, output_tokens = (_cells(batch.column(name)) for name in names)
+            timestamps, input_tokens, output_tokens, *further = (_cells(batch.column(name)) for name in names)
             rows = range(number, number + len(timestamps))
             number += len(timestamps)
             yield Chunk(
@@ -52,6 +52,7 @@ def _chunks(path: Path, file: Any, layout: Layout) -> Iterator[Chunk]:
                 timestamps=timestamps,
                 input_tokens=input_tokens,
                 output_tokens=output_tokens,
+                further={meaning: cells for (meaning, _), cells in zip(layout.further, further, strict=True)},
             )
     except (OSError, ValueError) as failed:
         raise _broken(path, failed) from None

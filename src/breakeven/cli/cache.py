@@ -1,0 +1,78 @@
+"""``breakeven cache``: what is remembered, and forgetting it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from breakeven.cli.options import output_options, text_style, write_output
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def cache_option(command: Command) -> Command:
+    """``--cache FILE|URL``."""
+    return click.option(
+        "--cache",
+        "cache_name",
+        metavar="FILE|URL",
+        default="breakeven-cache.db",
+        show_default=True,
+        envvar="BREAKEVEN_CACHE",
+        help="The cache's file, or the URL of a Valkey or Redis server.",
+    )(command)
+
+
+@click.group(short_help="What is remembered of answers, and forgetting it.")
+def cache() -> None:
+    """What is remembered of answers, and forgetting it."""
+
+
+@cache.command(short_help="How many answers are remembered, and how much room they take.")
+@cache_option
+@output_options("text", "json", "csv")
+def stats(cache_name: str, output_format: str, out: Path | None) -> None:
+    """How many answers are remembered, how much room they take, and what was flushed.
+
+    How often they were served is in the gateway's metrics and in its ledger.
+    """
+    from breakeven.cache import cache_file, stores
+    from breakeven.errors import InputError
+    from breakeven.render.cache import render_stats
+
+    if stores.is_server(cache_name):
+        raise InputError("what is on a server is not counted here", hint="valkey-cli INFO, or redis-cli INFO")
+    path = Path(cache_name)
+    with cache_file.opened(path) as connection:
+        found = cache_file.stats(connection, path, int(time.time()))
+    write_output(render_stats(found, path, output_format, text_style(out)), out)
+
+
+@cache.command(short_help="Forget a tenant's answers, or everyone's.")
+@click.option("--tenant", metavar="T", help="Only this tenant's.")
+@cache_option
+@output_options("text", "json", "csv")
+def flush(tenant: str | None, cache_name: str, output_format: str, out: Path | None) -> None:
+    """Forget a tenant's answers, or everyone's. Gateways that share the cache heed it within a second."""
+    from breakeven.cache import cache_file, stores
+    from breakeven.render.cache import render_flushed
+
+    if stores.is_server(cache_name):
+        epoch = asyncio.run(stores.flush_server(cache_name, tenant))
+        flushed = cache_file.Flushed(tenant=tenant, epoch=epoch, answers=None)
+    else:
+        with cache_file.opened(Path(cache_name)) as connection:
+            flushed = cache_file.flush(connection, tenant)
+    write_output(render_flushed(flushed, output_format, text_style(out)), out)
+
+
+_SEMANTIC = "breakeven.cli.cache_semantic"
+if find_spec(_SEMANTIC) is not None:
+    cache.add_command(import_module(_SEMANTIC).semantic_check)

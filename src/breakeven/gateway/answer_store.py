@@ -1,0 +1,52 @@
+"""Where answers are remembered: as the configuration says, or nowhere, since what is wrong with it stops no request."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from breakeven.cache.counters import CacheCounters
+from breakeven.cache.response_store import ResponseStore, StoredAnswer
+from breakeven.cache.sqlite_store import SqliteStore
+from breakeven.errors import BreakevenError
+from breakeven.gateway.cache_config import CacheSettings
+
+LOG: Final = logging.getLogger("breakeven.gateway")
+
+
+class NoStore:
+    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why it is one."""
+
+    def __init__(self, failure: str) -> None:
+        self.counters = CacheCounters()
+        self.failure = failure
+
+    async def get(self, _key: bytes, _now_ns: int) -> StoredAnswer | None:
+        """Nothing."""
+        return None
+
+    def put(self, _key: bytes, _answer: StoredAnswer) -> None:
+        """Keep nothing."""
+
+    async def epoch(self, _tenant: str) -> int:
+        """Nothing was ever flushed."""
+        return 0
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
+    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged."""
+    try:
+        path = Path(settings.file) if settings.file else cache_path(ledger)
+        return SqliteStore.open(path, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
+    except BreakevenError as error:
+        LOG.error("answers are not remembered: %s (%s)", error.message, error.cause or error.hint or "no cause")
+        return NoStore(error.message)
+
+
+def cache_path(ledger: Path) -> Path:
+    """The cache beside a ledger: ``breakeven-cache.db`` beside ``breakeven.db``."""
+    return ledger.with_name(f"{ledger.stem}-cache.db")

@@ -1,0 +1,73 @@
+"""What the configuration says of remembered answers: the ``[cache]`` table, and what a model says otherwise."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from breakeven.cache.sqlite_store import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES
+from breakeven.errors import ConfigError
+from breakeven.policy.cacheability import CacheRule
+
+
+class ModelCacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a ``[[models]]`` table says under ``cache``; see `CacheRule`."""
+
+    mode: Literal["deterministic", "always", "off"] = "deterministic"
+    ttl_s: float | None = None
+    max_temperature: float = 0.0
+    pure_tools: bool = False
+
+
+class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The ``[cache]`` table.
+
+    It is off unless it is switched on, since it puts answers on this machine's disk, where the ledger has none.
+    They are kept in ``file``, beside the ledger where that is empty, or at the ``url`` of a Valkey or Redis server.
+    ``max_bytes`` bounds the file, ``memory_bytes`` what this process keeps of it.
+    """
+
+    enabled: bool = False
+    ttl_s: float = 3_600.0
+    max_bytes: int = DEFAULT_MAX_BYTES
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    file: str = ""
+    url: str = ""
+
+    def rule(self, model: ModelCacheConfig | None) -> CacheRule | None:
+        """The rule of a model; None where none of its answers is remembered."""
+        model = model or ModelCacheConfig()
+        if not self.enabled or model.mode == "off":
+            return None
+        return CacheRule(
+            ttl_s=self.ttl_s if model.ttl_s is None else model.ttl_s,
+            always=model.mode == "always",
+            max_temperature=model.max_temperature,
+            pure_tools=model.pure_tools,
+        )
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: a time or size that is none, or two places at once.
+        """
+        if self.ttl_s <= 0:
+            raise ConfigError(f"[cache] ttl_s = {self.ttl_s} keeps nothing", hint="enabled = false switches it off")
+        if self.max_bytes < 1 << 20 or self.memory_bytes < 1 << 20:
+            raise ConfigError("[cache] max_bytes and memory_bytes are 1 MiB or more", hint="max_bytes = 1073741824")
+        if self.file and self.url:
+            raise ConfigError("[cache] has a file and a url", hint="leave one of them out")
+
+
+def check_model_cache(name: str, model: ModelCacheConfig) -> None:
+    """Refuse what a model cannot mean.
+
+    Raises:
+        ConfigError: a time or temperature that is none.
+    """
+    if model.ttl_s is not None and model.ttl_s <= 0:
+        raise ConfigError(f"the model {name} has cache ttl_s = {model.ttl_s}", hint='mode = "off" remembers nothing')
+    if not 0 <= model.max_temperature <= 2:
+        raise ConfigError(f"the model {name} has max_temperature = {model.max_temperature}", hint="0 to 2")

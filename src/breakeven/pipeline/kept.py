@@ -1,0 +1,47 @@
+"""From an answer that was just bought to one that is remembered, if it is a good one."""
+
+from __future__ import annotations
+
+from time import time_ns
+
+from breakeven.cache.response_store import StoredAnswer
+from breakeven.pipeline.flight import Flight
+from breakeven.pipeline.given import content_type
+from breakeven.policy.cacheability import CacheRule
+from breakeven.policy.decision import Operation
+from breakeven.policy.storable import NotStored, storable, storable_stream
+from breakeven.upstreams.event_stream import event_data, split_events
+
+NS_PER_S = 1_000_000_000
+
+
+def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer | NotStored:
+    """What is remembered of an answer, or why nothing is."""
+    bought = flight.bought
+    if bought is None or not flight.is_good or not flight.recording.is_whole:
+        return "incomplete"
+    if flight.has_extras:
+        return "provider_tools"
+    if flight.body is not None:
+        pieces: tuple[bytes, ...] = (flight.body,)
+        judged = storable(operation, flight.body, pure_tools=rule.pure_tools)
+    else:
+        pieces = (*flight.recording.pieces, flight.ending)
+        data = (told for told in map(event_data, split_events(b"".join(pieces))) if told)
+        judged = storable_stream(operation, data, pure_tools=rule.pure_tools)
+    if judged.reason is not None:
+        return judged.reason
+    at_ns = time_ns()
+    return StoredAnswer(
+        content_type=content_type(flight.recording.headers),
+        pieces=pieces,
+        stream=flight.body is None,
+        served_model=bought.served_model,
+        deployment=bought.deployment,
+        provider=bought.provider,
+        usage=bought.usage,
+        processing=bought.processing,
+        call_ids=judged.call_ids,
+        stored_at_ns=at_ns,
+        expires_at_ns=at_ns + int(rule.ttl_s * NS_PER_S),
+    )
