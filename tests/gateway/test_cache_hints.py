@@ -155,6 +155,34 @@ def test_a_fallback_elsewhere_inherits_no_marks(tmp_path: Path) -> None:
     assert {row["marked_by"] for row in elsewhere} == {"none"}
 
 
+def test_a_repeated_attempt_sends_the_same_bytes(tmp_path: Path) -> None:
+    steps = list(agent())[:10]
+
+    async def run() -> list[bytes]:
+        clock = Clock()
+        keeping = CachingAnthropic(clock)
+        asked: list[Asked] = []
+
+        def failing_every_other_time(each: Asked) -> Said:
+            asked.append(each)
+            return Said(status=529) if len(asked) % 2 else keeping(each)
+
+        with provider(failing_every_other_time) as found:
+            tables = {"upstreams": [upstream("anthropic", found.url, "anthropic", [MODEL])]}
+            async with before(tmp_path, tables) as (served, _):
+                served.gateway.pipeline.shared.preparation.marker.now_s = clock
+                for each in steps:
+                    clock.now_s += each.gap_s
+                    answer = await served.ask("POST", "/v1/messages", each.body, key=served.key)
+                    assert answer.status == 200, answer.body
+            return [heard.body for heard in found.heard]
+
+    bodies = asyncio.run(run())
+    assert len(bodies) == 2 * len(steps)
+    assert bodies[0::2] == bodies[1::2]
+    assert marks(bodies[-1])
+
+
 def test_a_model_whose_cache_is_not_known_is_not_marked(tmp_path: Path) -> None:
     async def run() -> list[bytes]:
         with provider(CachingAnthropic(Clock())) as found:

@@ -22,12 +22,12 @@ class Preparation:
     def prepare(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Prepared:
         """A body on its way to a deployment's ``path``."""
         if target.exact_usage is not None:  # the echo, which is billed for the very question
-            return Prepared(body=body)
-        removed = NOTHING_REMOVED
+            return Prepared(written=body, body=body)
+        short, removed = body, NOTHING_REMOVED
         if target.body_rules.minifies_json:
-            body, removed = minified_results(body, path)
-        marked = self.marker.marked(tenant, question, target, path, body)
-        return Prepared(body=marked.body, removed=removed, marked_by=marked.marked_by, told=marked.told)
+            short, removed = minified_results(body, path)
+        marked = self.marker.marked(tenant, question, target, path, short)
+        return Prepared(written=body, body=marked.body, removed=removed, marked_by=marked.marked_by, told=marked.told)
 
     def settled(self, prepared: Prepared, entry: LedgerEntry) -> None:
         """An attempt is over, and billed."""

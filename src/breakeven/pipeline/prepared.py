@@ -34,9 +34,10 @@ NOTHING_REMOVED = Removed()
 class Prepared(Struct, frozen=True, kw_only=True, gc=False):
     """A body to send. ``marked_by`` is the gateway only where the provider caches nothing without its marks.
 
-    ``told`` is what the bill will teach.
+    ``written`` is what the codec wrote, which it was made from; ``told`` is what the bill will teach.
     """
 
+    written: bytes
     body: bytes
     removed: Removed = NOTHING_REMOVED
     marked_by: MarkedBy = "none"
