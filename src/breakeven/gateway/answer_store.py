@@ -16,11 +16,11 @@ LOG: Final = logging.getLogger("breakeven.gateway")
 
 
 class NoStore:
-    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why it is one."""
+    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why."""
 
     def __init__(self, failure: str) -> None:
         self.counters = CacheCounters()
-        self.failure = failure
+        self.failure: str | None = failure
 
     async def get(self, _key: bytes, _now_ns: int) -> StoredAnswer | None:
         """Nothing."""
