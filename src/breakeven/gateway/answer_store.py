@@ -38,9 +38,12 @@ class NoStore:
 
 
 def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
-    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged."""
+    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged.
+
+    A server need not be there: until it is, nothing is looked up.
+    """
+    name = settings.url or settings.file or str(cache_path(ledger))
     try:
-        name = settings.url or settings.file or str(cache_path(ledger))
         return stores.open_store(name, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
     except BreakevenError as error:
         LOG.error("answers are not remembered: %s (%s)", error.message, error.cause or error.hint or "no cause")

@@ -32,7 +32,6 @@ NotCached = Literal[
     "linked",
     "tool_results",
     "unreadable",
-    "unavailable",
 ]
 """Why a question is neither looked up nor stored: a code for ledger and metrics.
 
@@ -40,7 +39,7 @@ NotCached = Literal[
 one above the route's. ``stored``: the provider is to keep the answer. ``remembered``: it continues what the provider
 keeps. ``provider_tools``: the provider searches, runs code or calls others. ``linked``: it shows what is at an address,
 which may change. ``tool_results``: a tool has done something that the answer is about. ``unreadable``: its JSON means
-two things, or nothing. ``unavailable``: the store does not know what was flushed.
+two things, or nothing.
 """
 
 
