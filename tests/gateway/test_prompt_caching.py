@@ -10,7 +10,22 @@ from typing import Any, NamedTuple
 MODEL = "claude-sonnet-4-5"
 NANO_PER_INPUT, NANO_PER_READ = 3_000, 300
 NANO_PER_WRITE = {"5m": 3_750, "1h": 6_000}
-WORDS = ["order", "customer", "status", "address", "delivery", "invoice", "refund", "total", "price", "street", "city", "number", "please", "thanks"]
+WORDS = [
+    "order",
+    "customer",
+    "status",
+    "address",
+    "delivery",
+    "invoice",
+    "refund",
+    "total",
+    "price",
+    "street",
+    "city",
+    "number",
+    "please",
+    "thanks",
+]
 
 
 class Sent(NamedTuple):
