@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -36,33 +37,13 @@ from breakeven.upstreams.question_fields import read_fields
 FEW, MANY = 10_000, 1_000_000
 LOOKUPS, REPEATS = 2_000, 9
 TURNS = {"2.5 KB": 1, "13 KB": 6, "600 KB": 280}
-WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "a",
-    "lazy",
-    "dog",
-    "while",
-    "it",
-    "rains",
-    "in",
-    "Zürich",
-    "and",
-    "nobody",
-    "minds",
-    "at",
-    "all",
-]
+TEXT = "the quick brown fox jumps over a lazy dog while it rains in Zürich and nobody minds at all"
 SCOPE = KeyScope("acme", 0, "chat", route_identity([Served("openai", "openai", "gpt-4o-mini")]))
 
 
 def text(chooser: random.Random, words: int) -> str:
     """Words that no two texts have in one order."""
-    return " ".join(chooser.choices(WORDS, k=words))
+    return " ".join(chooser.choices(TEXT.split(), k=words))
 
 
 def question(turns: int) -> bytes:
@@ -71,7 +52,8 @@ def question(turns: int) -> bytes:
     said = [{"role": "user" if n % 2 else "assistant", "content": text(chooser, 420)} for n in range(turns)]
     system = {"role": "system", "content": text(chooser, 40)}
     body = {"model": "gpt-4o-mini", "temperature": 0, "max_tokens": 400, "user": "u1", "messages": [system, *said]}
-    return json.dumps(body | {"response_format": {"type": "json_object"}}).encode()
+    body |= {"response_format": {"type": "json_object"}}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()  # as the official clients write it
 
 
 def answer(number: int) -> StoredAnswer:
@@ -96,11 +78,12 @@ def answer(number: int) -> StoredAnswer:
 
 
 def least_us(work: Callable[[], Any], calls: int) -> float:
-    """Microseconds of this thread's CPU for one of so many calls that ``work`` makes: the least of several runs."""
+    """Microseconds of this thread's CPU for one call: the least of several runs of so many."""
     runs = []
     for _ in range(REPEATS):
         begun_s = time.thread_time()
-        work()
+        for _ in range(calls):
+            work()
         runs.append(time.thread_time() - begun_s)
     return min(runs) / calls * 1e6
 
@@ -110,9 +93,9 @@ def key_figures() -> Iterator[Figure]:
     for name, turns in TURNS.items():
         body = question(turns)
         fields, calls = read_fields(body), max(3, 400 // turns)
-        key_us = least_us(lambda: [cache_key(SCOPE, fields, {}) for _ in range(calls)], calls)
-        gate_us = least_us(lambda: [not_cached("chat", fields, CacheRule()) for _ in range(calls)], calls)
-        plain_us = least_us(lambda: [plain_key(body) for _ in range(calls)], calls)
+        key_us = least_us(partial(cache_key, SCOPE, fields, {}), calls)
+        gate_us = least_us(partial(not_cached, "chat", fields, CacheRule()), calls)
+        plain_us = least_us(partial(plain_key, body), calls)
         yield Figure(
             what=f"key of a question of {name}",
             figure=microseconds(key_us),
@@ -221,22 +204,26 @@ def memory_lookups(kind: type[Front] | type[Cachetools]) -> tuple[float, float] 
 
 
 def lookup_figures(folder: Path) -> Iterator[Figure]:
-    """A lookup in memory and in a file, among few and among many."""
-    few_us, many_us = memory_lookups(Front) or (0.0, 0.0)
+    """Finding an answer in memory and in a file, among few and among many."""
+    fields = read_fields(question(1))
+    asked_us = least_us(partial(cache_key, SCOPE, fields, {}), 400)
+    asked_us += least_us(partial(not_cached, "chat", fields, CacheRule()), 400)
     peer = memory_lookups(Cachetools)
     beside = f"cachetools {' and '.join(map(microseconds, peer))}" if peer else "cachetools is not installed"
-    yield lookup_figure("in memory", few_us, many_us, beside)
-    few_us, many_us = (file_lookups(folder, entries) for entries in (FEW, MANY))
-    yield lookup_figure("in the file", few_us, many_us, server_lookups(folder))
+    yield found_figure("memory", asked_us, memory_lookups(Front) or (0.0, 0.0), beside)
+    yield found_figure("the file", asked_us, (file_lookups(folder, FEW), file_lookups(folder, MANY)), "")
+    yield Figure(what="lookup on a server, one after another", figure=server_lookups(folder))
 
 
-def lookup_figure(where: str, few_us: float, many_us: float, beside: str) -> Figure:
-    """The row of one place."""
+def found_figure(where: str, asked_us: float, lookups: tuple[float, float], beside: str) -> Figure:
+    """Gate, key of 2.5 KB and lookup; the lookups alone stand beside it."""
+    few_us, many_us = (asked_us + lookup_us for lookup_us in lookups)
+    alone = f"lookup alone {' and '.join(map(microseconds, lookups))}"
     return Figure(
-        what=f"lookup {where}, among {FEW:,} and {MANY:,}",
+        what=f"gate, key and lookup in {where}, among {FEW:,} and {MANY:,}",
         figure=f"{microseconds(few_us)} and {microseconds(many_us)}: {many_us / few_us:.2f} times",
         target="2 times",
-        beside=beside,
+        beside=f"{alone}; {beside}" if beside else alone,
     )
 
 
@@ -298,7 +285,7 @@ async def _server_lookups(url: str) -> str:
     await store.close()
     await client.aclose()
     one, many, plain_one, plain_many = figures
-    return f"on a server {one}, 64 at once {many}; redis-py alone {plain_one} and {plain_many}"
+    return f"{one}, 64 at once {many}; redis-py alone {plain_one} and {plain_many}"
 
 
 def put_figure(folder: Path) -> Figure:

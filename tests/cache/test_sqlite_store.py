@@ -292,6 +292,26 @@ def test_a_full_disk_is_misses_until_there_is_room(path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_file_that_is_deleted_is_made_anew(path: Path) -> None:
+    async def run() -> None:
+        store = opened(path, memory_bytes=1 << 20)
+        store.put(key(1), answer())
+        await written(store, 1)
+        for file in path.parent.iterdir():
+            file.unlink()
+        store.put(key(2), answer())
+        await until(lambda: path.exists() and store.counters.written == 2)
+        assert await store.epoch("acme") == 0
+        assert await store.get(key(2), now_ns()) is not None
+        assert await store.get(key(1), now_ns()) is None
+        other = opened(path)
+        assert await other.get(key(2), now_ns()) is not None
+        await other.close()
+        await store.close()
+
+    asyncio.run(run())
+
+
 def test_a_cache_is_no_ledger_and_a_ledger_no_cache(path: Path, tmp_path: Path) -> None:
     with ledger_file.opened(tmp_path / "ledger.db", create=True):
         pass

@@ -82,7 +82,7 @@ def test_the_file_is_named_by_a_variable_or_the_configuration(
 ) -> None:
     fill(folder / "a.db", acme=1)
     fill(folder / "b.db", acme=2)
-    (folder / "breakeven.toml").write_text('[cache.stats]\ncache = "a.db"\n')
+    (folder / "breakeven.toml").write_text('[cache]\nenabled = true\nfile = "a.db"\n')
     assert as_json(capsys, "cache-stats", "cache", "stats")["answers"] == 1
     monkeypatch.setenv("BREAKEVEN_CACHE", "b.db")
     assert as_json(capsys, "cache-stats", "cache", "stats")["answers"] == 2

@@ -9,13 +9,16 @@ import os
 import re
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from breakeven import api
 from breakeven.errors import InputError
-from breakeven.plan.lever_report import LeverReport
+from breakeven.options.replayed_bills import Interval, Saving
+from breakeven.plan.lever_report import LeverReport, LeverResult
 from breakeven.render.json import published_schema
 from breakeven.render.replay import REPLAY_FORMATS, render_replay
 from conftest import REPOSITORY
@@ -39,9 +42,29 @@ PRICES = {
 }
 
 
+MARKED = LeverResult(
+    name="prompt-cache",
+    rule="prefixes kept 300 s",
+    ttl_s=300.0,
+    hits=45,
+    saving=Saving(
+        without_nano_usd=570_726_000,
+        with_nano_usd=321_554_300,
+        input_without_nano_usd=474_026_000,
+        input_with_nano_usd=226_854_300,
+        traces_per_month=Fraction(1_000),
+        saved_usd_interval=Interval(low=Decimal("-0.1"), high=Decimal("0.4")),
+        bill_ratio_interval=Interval(low=Decimal("0.4"), high=Decimal("1.2")),
+    ),
+    compared=(("seen-before", 0.5), ("all", 0.625)),
+)
+"""Made up, since what a policy saves changes with the policy."""
+
+
 @pytest.fixture(scope="module")
 def report() -> LeverReport:
-    return api.replay(EXAMPLE, at=date(2026, 11, 24), config=PRICES)
+    told = api.replay(EXAMPLE, at=date(2026, 11, 24), config=PRICES)
+    return replace(told, levers=(*told.levers[:2], MARKED))
 
 
 @pytest.fixture(scope="module")

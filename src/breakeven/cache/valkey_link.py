@@ -12,9 +12,10 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from redis.asyncio import Redis
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from breakeven.errors import InputError
 
@@ -28,6 +29,8 @@ BATCH: Final = 256
 
 Argument = bytes | str | int
 Reply = Any
+Connection = Any
+"""The driver's own, whose types are not told."""
 
 
 class _Asked(NamedTuple):
@@ -39,7 +42,7 @@ class ValkeyLink:
     """Commands on their way to one server. It belongs to the event loop that it was made in."""
 
     def __init__(self, url: str, *, exchange_s: float = EXCHANGE_S) -> None:
-        self._client = client_of(url)
+        self._connection = connection_to(url)
         self._exchange_s = exchange_s
         self._waiting: deque[_Asked] = deque()
         self._wake = asyncio.Event()
@@ -58,8 +61,11 @@ class ValkeyLink:
         reply = self.send(*command)
         if reply is None:
             return None
-        done, _ = await asyncio.wait((reply,), timeout=budget_s)
-        return reply.result() if done else None
+        timer = asyncio.get_running_loop().call_later(budget_s, _give_up, reply)
+        try:
+            return await reply
+        finally:
+            timer.cancel()
 
     def send(self, *command: Argument) -> asyncio.Future[Reply | None] | None:
         """Send a command; its reply, in time. None where the server is away, or too much is waiting for it."""
@@ -87,7 +93,7 @@ class ValkeyLink:
         with suppress(asyncio.CancelledError):
             await self._task
         with suppress(Exception):
-            await self._client.aclose()
+            await self._connection.disconnect()
 
     async def _run(self) -> None:
         while not (self._closing and not self._waiting):
@@ -109,13 +115,20 @@ class ValkeyLink:
             replies = [None] * len(batch)
         for asked, reply in zip(batch, replies, strict=True):
             if not asked.reply.done():
-                asked.reply.set_result(None if isinstance(reply, Exception) else reply)
+                asked.reply.set_result(reply)
 
-    async def _sent(self, commands: list[tuple[Argument, ...]]) -> list[Reply]:
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(await pipeline.execute(raise_on_error=False))
+    async def _sent(self, commands: list[tuple[Argument, ...]]) -> list[Reply | None]:
+        """The replies; None for one that is an error."""
+        connection = self._connection
+        await connection.connect()  # if it is not
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Reply | None] = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response())
+            except ResponseError:
+                replies.append(None)
+        return replies
 
     async def _away(self, error: Exception) -> None:
         """Nobody waits any longer, and a reply that still comes is that of nobody."""
@@ -126,7 +139,7 @@ class ValkeyLink:
                 asked.reply.set_result(None)
         self._waiting.clear()
         with suppress(Exception):
-            await self._client.connection_pool.disconnect()
+            await self._connection.disconnect(nowait=True)
 
     async def _reach(self) -> None:
         """Try again until the server answers."""
@@ -144,16 +157,24 @@ class ValkeyLink:
                 return
 
 
-def client_of(url: str) -> Redis:
-    """A client of one connection, for ``valkey://``, ``redis://`` or, with TLS, ``valkeys://`` and ``rediss://``.
+def _give_up(reply: asyncio.Future[Reply | None]) -> None:
+    if not reply.done():
+        reply.set_result(None)
 
-    It tries nothing a second time by itself.
+
+def connection_to(url: str) -> Connection:
+    """A connection, not opened yet, by ``valkey://``, ``redis://`` or, with TLS, ``valkeys://`` and ``rediss://``.
+
+    It tries nothing a second time by itself. The driver's client and pool are left out: they take longer than the
+    exchange, and a request that stops waiting would break off a connection that others use.
 
     Raises:
         InputError: the URL is none of a server.
     """
     plain = url.replace("valkey", "redis", 1) if url.startswith(("valkey://", "valkeys://")) else url
     try:
-        return Redis.from_url(plain, protocol=2, max_connections=1, retry=Retry(NoBackoff(), 0))
+        pool: Any = ConnectionPool.from_url(plain, protocol=2, retry=Retry(NoBackoff(), 0))
     except ValueError as error:
         raise InputError("no URL of a Valkey or Redis server", cause=str(error), hint="valkey://host:6379/0") from None
+    connection: Connection = pool.make_connection()
+    return connection

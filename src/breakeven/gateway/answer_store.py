@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from breakeven.cache import stores
 from breakeven.cache.counters import CacheCounters
 from breakeven.cache.response_store import ResponseStore, StoredAnswer
-from breakeven.cache.sqlite_store import SqliteStore
 from breakeven.errors import BreakevenError
 from breakeven.gateway.cache_config import CacheSettings
 
@@ -16,11 +16,11 @@ LOG: Final = logging.getLogger("breakeven.gateway")
 
 
 class NoStore:
-    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why it is one."""
+    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why."""
 
     def __init__(self, failure: str) -> None:
         self.counters = CacheCounters()
-        self.failure = failure
+        self.failure: str | None = failure
 
     async def get(self, _key: bytes, _now_ns: int) -> StoredAnswer | None:
         """Nothing."""
@@ -38,10 +38,13 @@ class NoStore:
 
 
 def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
-    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged."""
+    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged.
+
+    A server need not be there: until it is, nothing is looked up.
+    """
+    name = settings.url or settings.file or str(cache_path(ledger))
     try:
-        path = Path(settings.file) if settings.file else cache_path(ledger)
-        return SqliteStore.open(path, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
+        return stores.open_store(name, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
     except BreakevenError as error:
         LOG.error("answers are not remembered: %s (%s)", error.message, error.cause or error.hint or "no cause")
         return NoStore(error.message)

@@ -180,7 +180,7 @@ class Gateway:
         """Close what the gateway opened: connections to upstreams, the cache, traces."""
         await self._upstreams.close()
         if self.pipeline.remembered is not None:
-            await self.pipeline.remembered.store.close()
+            await self.pipeline.remembered.memory.store.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 

@@ -1,13 +1,8 @@
-"""Requests whose answer may be remembered: found, heard from a call that is under way, or fetched and kept.
-
-Whatever goes wrong with the store is a miss: the cache is never why a request fails.
-"""
+"""Requests whose answer may be remembered: found, heard from a call that is under way, or fetched and kept."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from secrets import token_hex
 from time import time_ns
 from typing import Final
@@ -15,49 +10,43 @@ from typing import Final
 from msgspec import structs
 
 from breakeven.cache.response_store import ResponseStore, StoredAnswer
+from breakeven.pipeline.answer_memory import AnswerMemory
 from breakeven.pipeline.answers import cost_comment
 from breakeven.pipeline.flight import Flight
-from breakeven.pipeline.followed import follow
+from breakeven.pipeline.flights import Flights, Run
 from breakeven.pipeline.given import Asked, Bought, Given
-from breakeven.pipeline.kept import NS_PER_S, kept
+from breakeven.pipeline.kept import NS_PER_S
 from breakeven.pipeline.life import RequestLife
-from breakeven.pipeline.recording import Listener, Recording
+from breakeven.pipeline.recording import Listener, Recording, as_they_are
 from breakeven.pipeline.refusal import Refusal
-from breakeven.pipeline.reply import Headers, Reply
+from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import RouteCache
 from breakeven.policy.cache_control import CacheControl, read_cache_control
 from breakeven.policy.cache_key import KeyScope, cache_key
-from breakeven.policy.cacheability import CacheRule, NotCached, not_cached
+from breakeven.policy.cacheability import not_cached
 from breakeven.policy.call_ids import renewed
-from breakeven.policy.decision import Operation
 
-LOG: Final = logging.getLogger("breakeven.pipeline")
-
-Run = Callable[[RequestLife], Awaitable[None]]
-"""Live a request's life: how the pipeline counts it and limits its tokens is its own affair."""
-
-FOLLOWED: Final = 2
-"""How often a request waits for another's answer: where that fails, one of those that waited asks, and once more the
-others wait; then each asks for itself, as if nobody shared."""
-
-_TOOLS: Final = ("tools", "functions")
+_UNKNOWN: Final = -1
+"""The epoch in the keys of calls under way, which nothing is stored by."""
 
 
 class Remembered:
-    """Serves the requests of routes that have a cache. ``counts`` says what became of them, by result or reason."""
+    """Serves the requests of routes that have a cache.
+
+    ``lookups`` counts them by what became of them (hit, shared, miss), ``bypasses`` those that have no key, by reason.
+    """
 
     def __init__(self, shared: Shared, store: ResponseStore) -> None:
-        self._shared, self.store = shared, store
-        self._flights: dict[bytes, Flight] = {}
-        self._stopping = False
+        self._shared = shared
+        self._flights = Flights(shared)
+        self.memory = AnswerMemory(store)
         self.lookups: Counter[str] = Counter()
         self.bypasses: Counter[str] = Counter()
-        self.not_stored: Counter[str] = Counter()
 
     def give_up(self) -> None:
         """The process is about to end: who waits for a call that is given up makes no other."""
-        self._stopping = True
+        self._flights.give_up()
 
     async def serve(self, asked: Asked, cache: RouteCache, reply: Reply, run: Run) -> None:
         """Answer one request.
@@ -67,62 +56,44 @@ class Remembered:
             Unavailable: the ledger takes no rows now.
         """
         control = read_cache_control(asked.call.cache_control)
-        key = await self._key(asked, cache, control)
-        if key is not None and not control.no_cache:
-            found = await self._found(key, control)
-            if found is not None:
-                self.lookups["hit"] += 1
-                await self._give(asked, found, reply)
-                return
-        if control.only_if_cached:
-            raise Refusal(504, "not_cached", "the answer is not in the cache, and only-if-cached asks for no other")
-        if key is None:
-            await run(self._life(asked, b"bypass", reply))
-            return
-        if not control.no_cache and await self._followed(key, asked, reply):
-            self.lookups["shared"] += 1
-            return
-        self.lookups["miss"] += 1
-        await self._lead(key, asked, cache, reply, run)
-
-    async def _key(self, asked: Asked, cache: RouteCache, control: CacheControl) -> bytes | None:
-        """The key of a question that may be remembered."""
         question = asked.question
-        why: NotCached | None = "no_store"
-        if not control.no_store:
-            why = not_cached(question.operation, question.fields, cache.rule)
-        if why is None:
-            scope = await self._scope(asked, cache)
-            if scope is None:
-                self.bypasses["store_away"] += 1
-                return None
-            key = cache_key(scope, question.fields, asked.call.headers)
-            if key is not None:
-                return key
-            why = "unreadable"
-        self.bypasses[why] += 1
-        return None
+        why = "no_store" if control.no_store else not_cached(question.operation, question.fields, cache.rule)
+        epoch = await self.memory.epoch(asked.call.key.tenant) if why is None else None
+        key = self._key(asked, cache, epoch) if why is None else None
+        if key is None:
+            self.bypasses[why or "unreadable"] += 1
+            _must_be_fetched(control)
+            told = _telling(asked, b"bypass")
+            await run(RequestLife(self._shared, told.call, question, asked.route, reply))
+            return
+        if not control.no_cache and await self._answered(key, epoch, control, asked, reply):
+            return
+        _must_be_fetched(control)
+        self.lookups["miss"] += 1
 
-    async def _scope(self, asked: Asked, cache: RouteCache) -> KeyScope | None:
-        """What a key says beside the question; None where the store does not tell what was flushed."""
-        tenant = asked.call.key.tenant
-        try:
-            epoch = await self.store.epoch(tenant)
-        except Exception:
-            LOG.exception("the cache could not be read")
-            return None
-        return None if epoch is None else KeyScope(tenant, epoch, asked.question.operation, cache.identity)
+        def keep(flight: Flight) -> None:
+            if epoch is not None:
+                self.memory.keep(key, flight, question.operation, cache.rule)
 
-    async def _found(self, key: bytes, control: CacheControl) -> StoredAnswer | None:
-        now_ns = time_ns()
-        try:
-            answer = await self.store.get(key, now_ns)
-        except Exception:
-            LOG.exception("the cache could not be read")
-            return None
-        if answer is None or not control.allows_age_ns(now_ns - answer.stored_at_ns):
-            return None
-        return answer
+        await self._flights.lead(key, _telling(asked, b"miss"), reply, run, keep)
+
+    def _key(self, asked: Asked, cache: RouteCache, epoch: int | None) -> bytes | None:
+        """The key of a question; None where its JSON may mean two things."""
+        operation, tenant = asked.question.operation, asked.call.key.tenant
+        scope = KeyScope(tenant, _UNKNOWN if epoch is None else epoch, operation, cache.identity)
+        return cache_key(scope, asked.question.fields, asked.call.headers)
+
+    async def _answered(self, key: bytes, epoch: int | None, control: CacheControl, asked: Asked, reply: Reply) -> bool:
+        """Whether it was answered by what is remembered, or by a call under way."""
+        found = await self.memory.found(key, control) if epoch is not None else None
+        if found is not None:
+            self.lookups["hit"] += 1
+            await self._give(asked, found, reply)
+            return True
+        if control.only_if_cached or not await self._flights.followed(key, asked, reply):
+            return False
+        self.lookups["shared"] += 1
+        return True
 
     async def _give(self, asked: Asked, answer: StoredAnswer, reply: Reply) -> None:
         """A remembered answer: its row is written before its last byte leaves."""
@@ -137,7 +108,7 @@ class Remembered:
             await given.settle(Bought.stored(answer), "client_gone" if reply.gone else "ok")
             reply.whole(200, headers, pieces[0])
             return
-        listener = Listener(Recording.whole(headers, pieces[:-1]), reply, _as_they_are)
+        listener = Listener(Recording.whole(headers, pieces[:-1]), reply, as_they_are)
         try:
             await listener.done
         finally:
@@ -145,60 +116,12 @@ class Remembered:
             await given.settle(Bought.stored(answer), "client_gone" if reply.gone else "ok")
         reply.end(pieces[-1] + cost_comment(0))
 
-    async def _followed(self, key: bytes, asked: Asked, reply: Reply) -> bool:
-        """Whether the request was answered by a call of another that is under way.
 
-        A question with tools is not: the ids of the calls in one answer would be several clients'.
-        """
-        if any(name in asked.question.fields for name in _TOOLS):
-            return False
-        for _ in range(FOLLOWED):
-            if self._stopping:
-                raise Refusal(503, "stopping", "the gateway is stopping; send the request again")
-            flight = self._flights.get(key)
-            if flight is None or not flight.may_be_joined:
-                return False
-            if await follow(self._shared, asked, flight, reply):
-                return True
-        return False
-
-    async def _lead(self, key: bytes, asked: Asked, cache: RouteCache, reply: Reply, run: Run) -> None:
-        """Fetch the answer. It is fetched to its end as long as anybody hears it, whoever asked for it."""
-        flight = Flight(asked.route)
-        life = self._life(asked, b"miss", flight)
-        flight.fetched_by(life)
-        before = self._flights.get(key)
-        if before is None or not before.may_be_joined:
-            self._flights[key] = flight
-        listener = flight.payer = Listener(flight.recording, reply, _as_they_are)
-        try:
-            await run(life)
-            if listener.done.done():  # its client first
-                flight.finish(reply)
-            self._keep(key, flight, asked.question.operation, cache.rule)
-            await listener.done
-            flight.finish(reply)
-        finally:
-            flight.abandon()
-            listener.close()
-            if self._flights.get(key) is flight:
-                del self._flights[key]
-
-    def _keep(self, key: bytes, flight: Flight, operation: Operation, rule: CacheRule) -> None:
-        """Remember an answer that has come, if it is a good one."""
-        try:
-            answer = kept(flight, operation, rule)
-            if isinstance(answer, StoredAnswer):
-                self.store.put(key, answer)
-            else:
-                self.not_stored[answer] += 1
-        except Exception:
-            LOG.exception("an answer could not be remembered")
-
-    def _life(self, asked: Asked, told: bytes, reply: Reply) -> RequestLife:
-        call = structs.replace(asked.call, answer_headers=((b"x-breakeven-cache", told),))
-        return RequestLife(self._shared, call, asked.question, asked.route, reply)
+def _must_be_fetched(control: CacheControl) -> None:
+    if control.only_if_cached:
+        raise Refusal(504, "not_cached", "the answer is not in the cache, and only-if-cached asks for no other")
 
 
-def _as_they_are(headers: Headers) -> Headers:
-    return headers
+def _telling(asked: Asked, what: bytes) -> Asked:
+    """The same with a header that says what the cache was to it."""
+    return asked._replace(call=structs.replace(asked.call, answer_headers=((b"x-breakeven-cache", what),)))
