@@ -79,6 +79,18 @@ def agent() -> Iterator[Sent]:
             messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
 
 
+def many_calls() -> Iterator[Sent]:
+    """An agent whose every step calls thirty tools at once: more blocks than the provider looks back."""
+    for task in range(8):
+        messages: list[Any] = [{"role": "user", "content": text(f"task {task}", 900)}]
+        for step in range(12):
+            yield Sent(4, asking(list(messages)))
+            names = [f"t{step}-{number}" for number in range(30)]
+            uses = [{"type": "tool_use", "id": name, "name": "look", "input": {}} for name in names]
+            found = [{"type": "tool_result", "tool_use_id": name, "content": text(name, 12)} for name in names]
+            messages += [{"role": "assistant", "content": uses}, {"role": "user", "content": found}]
+
+
 def too_slow() -> Iterator[Sent]:
     """One long system prompt, asked with again only when it is forgotten."""
     system = text("slow", 2_000)
@@ -106,7 +118,8 @@ def mixed() -> Iterator[Sent]:
 
 
 SHAPES: dict[str, Callable[[], Iterator[Sent]]] = {
-    each.__name__: each for each in (one_shots, shared_system, conversations, agent, too_slow, too_short, mixed)
+    each.__name__: each
+    for each in (one_shots, shared_system, conversations, agent, many_calls, too_slow, too_short, mixed)
 }
 
 
@@ -182,7 +195,9 @@ def test_what_the_gateway_marks_saves_money_and_its_rows_say_how_much(tmp_path: 
     assert sum(outcome.saved_nano_usd) >= 0
 
 
-@pytest.mark.parametrize(("name", "least_frac"), [("shared_system", 0.8), ("conversations", 0.6), ("agent", 0.75)])
+@pytest.mark.parametrize(
+    ("name", "least_frac"), [("shared_system", 0.8), ("conversations", 0.6), ("agent", 0.75), ("many_calls", 0.6)]
+)
 def test_what_repeats_is_cheap(tmp_path: Path, name: str, least_frac: float) -> None:
     """A cache that is always read would save 0.9 of what repeats; it is learned from the earlier half."""
     assert run(tmp_path, SHAPES[name]()).later_saved_frac > least_frac
