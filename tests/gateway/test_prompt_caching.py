@@ -156,6 +156,7 @@ def run(
     path: str = "/v1/messages",
     model: dict[str, Any] | None = None,
     forgets: bool = False,
+    splits: bool = True,
     tenants: tuple[str, ...] = ("acme",),
 ) -> Outcome:
     """Send requests one after another, at the times of a clock that the gateway and the provider share.
@@ -163,7 +164,7 @@ def run(
     Each is sent once for every tenant.
     """
     clock = Clock()
-    keeping = CachingAnthropic(clock, forgets=forgets)
+    keeping = CachingAnthropic(clock, forgets=forgets, splits=splits)
 
     async def send() -> list[bytes]:
         with provider(keeping) as found:
@@ -257,11 +258,12 @@ def test_it_is_off_where_the_model_says_so(tmp_path: Path) -> None:
     assert {row["marked_by"] for row in outcome.rows} == {"none"}
 
 
-def test_marks_may_ask_for_an_hour(tmp_path: Path) -> None:
+@pytest.mark.parametrize("splits", [True, False])
+def test_marks_may_ask_for_an_hour(tmp_path: Path, splits: bool) -> None:
     def every_ten_minutes() -> Iterator[Sent]:
         return (Sent(600, body) for _, body in (*shared_system(), *shared_system()))
 
-    outcome = run(tmp_path, every_ten_minutes(), model={"prompt_cache_ttl": "1h"})
+    outcome = run(tmp_path, every_ten_minutes(), model={"prompt_cache_ttl": "1h"}, splits=splits)
     marked = [body for body in outcome.bodies if marks(body)]
     assert marked
     assert all(body.count(b'"cache_control":{"type":"ephemeral","ttl":"1h"}') == marks(body) for body in marked)
