@@ -26,7 +26,7 @@ def semantic_check(pairs_path: Path, similarity: float | None, output_format: st
     """
     from breakeven.cache.embedding import load_embedder
     from breakeven.cache.semantic_check import check, read_pairs
-    from breakeven.policy.semantic import SemanticRule
+    from breakeven.policy.semantic_rule import SemanticRule
     from breakeven.render.semantic_check import render_check
 
     rule = SemanticRule() if similarity is None else SemanticRule(similarity=similarity)

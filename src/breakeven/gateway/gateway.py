@@ -16,7 +16,7 @@ from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
-from breakeven.gateway.answer_store import open_store
+from breakeven.gateway.answer_store import open_semantic, open_store
 from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
 from breakeven.gateway.health import Health
@@ -128,8 +128,8 @@ class Gateway:
         configured = self._reload()
         if self._tls is not None:
             self._tls.read()  # which says what is wrong before anything changes
+        self._remember(configured)  # which says what is missing before anything changes
         self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
-        self._remember(configured)
         if self._tls is not None:
             self._tls.renew()
         self._take_settings(configured.config.gateway)
@@ -174,15 +174,22 @@ class Gateway:
         """Close what the gateway opened: connections to upstreams, the cache, traces."""
         await self._upstreams.close()
         if self.pipeline.remembered is not None:
-            await self.pipeline.remembered.store.close()
+            await self.pipeline.remembered.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
     def _remember(self, configured: Configured) -> None:
-        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one."""
+        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one.
+
+        Raises:
+            Unavailable: a model has answers to other wordings, and the embedding model is not installed.
+        """
         settings = configured.config.cache
         if settings.enabled and self.pipeline.remembered is None:
             self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
+        remembered = self.pipeline.remembered
+        if remembered is not None and remembered.semantic is None:
+            remembered.semantic = open_semantic(configured.config, self._ledger.path)
 
     def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config

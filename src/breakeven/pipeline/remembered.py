@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from secrets import token_hex
 from time import time_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
@@ -21,6 +21,7 @@ from breakeven.pipeline.followed import follow
 from breakeven.pipeline.given import Asked, Bought, Given
 from breakeven.pipeline.kept import NS_PER_S, kept
 from breakeven.pipeline.life import RequestLife
+from breakeven.pipeline.other_wordings import OtherWordings, Reworded
 from breakeven.pipeline.recording import Listener, Recording
 from breakeven.pipeline.refusal import Refusal
 from breakeven.pipeline.reply import Headers, Reply
@@ -28,9 +29,9 @@ from breakeven.pipeline.shared import Shared
 from breakeven.pipeline.target import RouteCache
 from breakeven.policy.cache_control import CacheControl, read_cache_control
 from breakeven.policy.cache_key import KeyScope, cache_key
-from breakeven.policy.cacheability import CacheRule, NotCached, not_cached
+from breakeven.policy.cacheability import NotCached, not_cached
 from breakeven.policy.call_ids import renewed
-from breakeven.policy.decision import Operation
+from breakeven.policy.decision import GivenReason
 
 LOG: Final = logging.getLogger("breakeven.pipeline")
 
@@ -44,11 +45,24 @@ others wait; then each asks for itself, as if nobody shared."""
 _TOOLS: Final = ("tools", "functions")
 
 
+class Wanted(NamedTuple):
+    """An answer to fetch and keep: under which key, for whom, by which rule, and how other wordings would find it."""
+
+    key: bytes
+    asked: Asked
+    cache: RouteCache
+    reworded: Reworded | None
+
+
 class Remembered:
-    """Serves the requests of routes that have a cache. ``counts`` says what became of them, by result or reason."""
+    """Serves the requests of routes that have a cache. ``counts`` says what became of them, by result or reason.
+
+    ``semantic`` finds answers to other wordings; None where no route has them.
+    """
 
     def __init__(self, shared: Shared, store: ResponseStore) -> None:
         self._shared, self.store = shared, store
+        self.semantic: OtherWordings | None = None
         self._flights: dict[bytes, Flight] = {}
         self._stopping = False
         self.lookups: Counter[str] = Counter()
@@ -58,6 +72,12 @@ class Remembered:
     def give_up(self) -> None:
         """The process is about to end: who waits for a call that is given up makes no other."""
         self._stopping = True
+
+    async def close(self) -> None:
+        """Finish what is compared and written, and end."""
+        if self.semantic is not None:
+            await self.semantic.close()
+        await self.store.close()
 
     async def serve(self, asked: Asked, cache: RouteCache, reply: Reply, run: Run) -> None:
         """Answer one request.
@@ -72,7 +92,14 @@ class Remembered:
             found = await self._found(key, control)
             if found is not None:
                 self.lookups["hit"] += 1
-                await self._give(asked, found, reply)
+                await self._give(asked, found, reply, "response_cache")
+                return
+        reworded = None if key is None else self._reworded(asked, cache)
+        if reworded is not None and reworded.serves and not control.no_cache:
+            found = await self._found(reworded.key, control)
+            if found is not None:
+                self.lookups["semantic"] += 1
+                await self._give(asked, found, reply, "semantic_cache")
                 return
         if control.only_if_cached:
             raise Refusal(504, "not_cached", "the answer is not in the cache, and only-if-cached asks for no other")
@@ -83,7 +110,21 @@ class Remembered:
             self.lookups["shared"] += 1
             return
         self.lookups["miss"] += 1
-        await self._lead(key, asked, cache, reply, run)
+        await self._lead(Wanted(key, asked, cache, reworded), reply, run)
+
+    def _scope(self, asked: Asked, cache: RouteCache) -> KeyScope:
+        tenant = asked.call.key.tenant
+        return KeyScope(tenant, self.store.epoch(tenant), asked.question.operation, cache.identity)
+
+    def _reworded(self, asked: Asked, cache: RouteCache) -> Reworded | None:
+        """The request as another wording of it is recognised, with the answer that one has; None where it is not."""
+        if self.semantic is None or cache.semantic.mode == "off":
+            return None
+        try:
+            return self.semantic.reworded(asked, self._scope(asked, cache), cache.semantic)
+        except Exception:
+            LOG.exception("no other wording could be looked for")
+            return None
 
     def _key(self, asked: Asked, cache: RouteCache, control: CacheControl) -> bytes | None:
         """The key of a question that may be remembered."""
@@ -92,9 +133,7 @@ class Remembered:
         if not control.no_store:
             why = not_cached(question.operation, question.fields, cache.rule)
         if why is None:
-            tenant = call.key.tenant
-            scope = KeyScope(tenant, self.store.epoch(tenant), question.operation, cache.identity)
-            key = cache_key(scope, question.fields, call.headers)
+            key = cache_key(self._scope(asked, cache), question.fields, call.headers)
             if key is not None:
                 return key
             why = "unreadable"
@@ -112,9 +151,9 @@ class Remembered:
             return None
         return answer
 
-    async def _give(self, asked: Asked, answer: StoredAnswer, reply: Reply) -> None:
+    async def _give(self, asked: Asked, answer: StoredAnswer, reply: Reply, served_from: GivenReason) -> None:
         """A remembered answer: its row is written before its last byte leaves."""
-        given = Given(self._shared, asked, "response_cache")
+        given = Given(self._shared, asked, served_from)
         await given.hold(answer.served_model)
         pieces = answer.pieces
         if answer.call_ids:
@@ -150,8 +189,9 @@ class Remembered:
                 return True
         return False
 
-    async def _lead(self, key: bytes, asked: Asked, cache: RouteCache, reply: Reply, run: Run) -> None:
+    async def _lead(self, wanted: Wanted, reply: Reply, run: Run) -> None:
         """Fetch the answer. It is fetched to its end as long as anybody hears it, whoever asked for it."""
+        key, asked = wanted.key, wanted.asked
         flight = Flight(asked.route)
         life = self._life(asked, b"miss", flight)
         flight.fetched_by(life)
@@ -163,7 +203,7 @@ class Remembered:
             await run(life)
             if listener.done.done():  # its client first
                 flight.finish(reply)
-            self._keep(key, flight, asked.question.operation, cache.rule)
+            await self._keep(wanted, flight)
             await listener.done
             flight.finish(reply)
         finally:
@@ -172,14 +212,18 @@ class Remembered:
             if self._flights.get(key) is flight:
                 del self._flights[key]
 
-    def _keep(self, key: bytes, flight: Flight, operation: Operation, rule: CacheRule) -> None:
-        """Remember an answer that has come, if it is a good one."""
+    async def _keep(self, wanted: Wanted, flight: Flight) -> None:
+        """Remember an answer that has come, if it is a good one, and hold one to another wording against it."""
         try:
-            answer = kept(flight, operation, rule)
-            if isinstance(answer, StoredAnswer):
-                self.store.put(key, answer)
-            else:
+            answer = kept(flight, wanted.asked.question.operation, wanted.cache.rule)
+            if not isinstance(answer, StoredAnswer):
                 self.not_stored[answer] += 1
+                return
+            self.store.put(wanted.key, answer)
+            if self.semantic is not None and wanted.reworded is not None:
+                other = wanted.reworded.key
+                before = await self.store.get(other, time_ns()) if other else None
+                self.semantic.bought(wanted.reworded, before, wanted.key, answer)
         except Exception:
             LOG.exception("an answer could not be remembered")
 
