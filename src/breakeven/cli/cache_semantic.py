@@ -15,7 +15,7 @@ from breakeven.cli.options import output_options, text_style, write_output
     "--similarity",
     type=click.FloatRange(-1, 1),
     metavar="X",
-    help="Least cosine of two questions' embeddings.  [default: 0.6]",
+    help="Least cosine of two questions' embeddings.  [default: 0.5]",
 )
 @output_options("text", "json", "csv", "markdown")
 def semantic_check(pairs_path: Path, similarity: float | None, output_format: str, out: Path | None) -> None:

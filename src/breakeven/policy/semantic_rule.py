@@ -19,5 +19,5 @@ class SemanticRule:
 
     mode: Mode = "off"
     max_wrong_frac: float = 0.01
-    similarity: float = 0.6
+    similarity: float = 0.5
     audit_frac: float = 0.05
