@@ -238,7 +238,7 @@ def replay(
     model: str | None = None,
     provider: str | None = None,
     ttl_s: float | None = None,
-    at: date | None = None,
+    at: date | datetime | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LeverReport:
     """What each lever would save on a trace, before it is switched on, and how much of the trace repeats.
@@ -249,7 +249,7 @@ def replay(
         model: the hosted model whose prices bill the trace; the provider's default where None.
         provider: who sells it.
         ttl_s: how long an answer, or a prefix at the provider, is kept; where None, an hour and five minutes.
-        at: the date of the prices; today (UTC) if None.
+        at: the date of the prices, with an hour where they depend on it (UTC); today if None.
         config: tables of ``breakeven.toml``: negotiated prices.
 
     Raises:
@@ -258,8 +258,8 @@ def replay(
     """
     asked = None if lever is None else lever_named(lever)
     requests = load_requests(Path(trace), keep_blocks=True) if isinstance(trace, str | Path) else trace
-    day = at or datetime.now(UTC).date()
-    card, billed = billed_card(model, provider, day, read_price_config(config or {}))
+    moment = at or datetime.now(UTC).date()
+    card, billed = billed_card(model, provider, moment, read_price_config(config or {}))
     question = LeverQuestion(trace=requests, card=card, stated_ttl_s=ttl_s, asked=asked, assumptions=(billed,))
     return replay_levers(question)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from breakeven.cache import cache_file
 from breakeven.cli import main
 from breakeven.ledger import ledger_file
 from breakeven.render.json import published_schema
+from cache.server import Server
 from cache.stored import key
 
 
@@ -66,7 +68,9 @@ def test_a_flush_is_of_one_tenant_or_of_everyone(capsys: pytest.CaptureFixture[s
     fill(path, acme=3, other=2)
     body = as_json(capsys, "cache-flush", "cache", "flush", "--tenant", "acme", "--cache", str(path))
     assert (body["tenant"], body["epoch"], body["answers"]) == ("acme", 1, 3)
-    assert "2 answers of everyone were deleted" in typed(capsys, "cache", "flush", "--cache", str(path))
+    assert "No answer of everyone from before now is served any more. 2 were deleted." in typed(
+        capsys, "cache", "flush", "--cache", str(path)
+    )
     body = as_json(capsys, "cache-stats", "cache", "stats", "--cache", str(path))
     assert body["flushes"] == [{"tenant": None, "flushes": 1}, {"tenant": "acme", "flushes": 1}]
     assert (body["answers"], body["least_used_at"], body["next_expiry"]) == (0, None, None)
@@ -78,7 +82,7 @@ def test_the_file_is_named_by_a_variable_or_the_configuration(
 ) -> None:
     fill(folder / "a.db", acme=1)
     fill(folder / "b.db", acme=2)
-    (folder / "breakeven.toml").write_text('[cache.stats]\ncache = "a.db"\n')
+    (folder / "breakeven.toml").write_text('[cache]\nenabled = true\nfile = "a.db"\n')
     assert as_json(capsys, "cache-stats", "cache", "stats")["answers"] == 1
     monkeypatch.setenv("BREAKEVEN_CACHE", "b.db")
     assert as_json(capsys, "cache-stats", "cache", "stats")["answers"] == 2
@@ -93,3 +97,21 @@ def test_what_is_no_cache_is_refused_in_words(capsys: pytest.CaptureFixture[str]
     assert "is a ledger of Breakeven" in typed(capsys, "cache", "flush", "--cache", "breakeven.db", code=2)
     (folder / "text").write_text("no database" * 99)
     assert "is no SQLite file" in typed(capsys, "cache", "stats", "--cache", "text", code=2)
+
+
+def test_a_server_is_flushed_too(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    server = Server(folder)
+    try:
+        before_ns = time.time_ns()
+        body = as_json(capsys, "cache-flush", "cache", "flush", "--tenant", "acme", "--cache", server.url)
+        assert body["answers"] is None
+        found = server.said(lambda client: client.get("breakeven:1:epoch:acme"))
+        assert found == str(body["epoch"]).encode()
+        assert body["epoch"] >= before_ns
+        assert "not counted here" in typed(capsys, "cache", "stats", "--cache", server.url, code=2)
+    finally:
+        server.stop()
+    said = typed(capsys, "cache", "flush", "--cache", server.url.replace("//", "//user:secret@"), code=3)
+    assert said.startswith("error: the cache's server did not answer\ncause: ")
+    assert "secret" not in said
+    assert "no URL" in typed(capsys, "cache", "flush", "--cache", "redis://x:y", code=2)

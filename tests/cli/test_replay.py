@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from breakeven.cli.main import run
+from breakeven.ledger.ledger_file import opened
 from breakeven.render.json import published_schema
 from conftest import REPOSITORY
 
@@ -100,6 +101,22 @@ def test_a_lever_that_is_not_there_yet_is_refused_as_such(lever: str, capsys: py
 def test_what_is_wrong_is_said(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["replay", EXAMPLE, *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_ledger_has_no_hashes_and_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ledger.db"
+    with opened(path, create=True):
+        pass
+    assert run(["replay", str(path)]) == 2
+    assert "a ledger keeps" in capsys.readouterr().err
+
+
+def test_a_price_that_depends_on_the_hour_needs_one(capsys: pytest.CaptureFixture[str]) -> None:
+    model = "deepseek/deepseek-v4-flash"
+    assert run(["replay", EXAMPLE, "--model", model, *AT]) == 2
+    assert "depends on the hour" in capsys.readouterr().err
+    assert run(["replay", EXAMPLE, "--model", model, "--at", "2026-11-24T02:00"]) == 0
+    assert model in capsys.readouterr().out
 
 
 def test_all_at_once_has_no_month(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,10 +68,11 @@ class Billed:
 
 @dataclass(slots=True)
 class CachingAnthropic:
-    """Answers messages, and remembers what it billed."""
+    """Answers messages, and remembers what it billed. One that ``forgets`` bills writes, and reads nothing."""
 
     clock: Clock
     min_tokens: int = 1_024
+    forgets: bool = False
     billed: list[Billed] = field(default_factory=list)
     _kept: dict[str, tuple[float, str]] = field(default_factory=dict)
 
@@ -114,7 +115,7 @@ class CachingAnthropic:
     def _hit(self, hashes: list[str], place: int) -> int:
         """The last block that is kept, of a breakpoint and of what it looks back to; -1 for none."""
         for back in range(place, max(place - LOOKBACK, -1), -1):
-            if self._kept.get(hashes[back], (0.0, ""))[0] > self.clock():
+            if not self.forgets and self._kept.get(hashes[back], (0.0, ""))[0] > self.clock():
                 return back
         return -1
 

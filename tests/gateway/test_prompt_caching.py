@@ -1,24 +1,28 @@
-"""Marks for a provider's prompt cache, before a provider that keeps one: what arrives, what is saved, and whose it is."""
+"""Marks before a provider that really keeps a prompt cache: what arrives there, what is saved, and whose that is."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from breakeven.ledger.ledger_file import opened
+from breakeven.ledger.totals import TotalsQuery, totals
+from breakeven.policy.gain_guard import GUARD_RULE
 from gateway.caching_provider import Billed, CachingAnthropic, Clock
 from gateway.preparing import before, rows, upstream
-from gateway.provider import Asked, provider
+from gateway.provider import provider
 
 MODEL = "claude-sonnet-4-5"
 NANO_PER_INPUT, NANO_PER_READ = 3_000, 300
 NANO_PER_WRITE = {"5m": 3_750, "1h": 6_000}
-WORDS = "order customer status address delivery invoice refund total price street city number please thanks".split()
+WORDS = ("order", "customer", "status", "address", "delivery", "invoice", "refund", "total", "price", "please")
 
 
 class Sent(NamedTuple):
@@ -29,7 +33,7 @@ class Sent(NamedTuple):
 
 
 def text(seed: str, words: int) -> str:
-    return " ".join(random.Random(seed).choices(WORDS, k=words))  # noqa: S311 - words, not secrets
+    return " ".join(random.Random(seed).choices(WORDS, k=words))
 
 
 def asking(messages: list[Any], **fields: Any) -> dict[str, Any]:
@@ -93,7 +97,7 @@ def too_short() -> Iterator[Sent]:
 def mixed() -> Iterator[Sent]:
     """All of it by turns, as a gateway sees it."""
     shapes = [one_shots(), shared_system(), conversations(), agent()]
-    chance = random.Random(7)  # noqa: S311 - which comes next
+    chance = random.Random(7)
     while shapes:
         shape = chance.choice(shapes)
         found = next(shape, None)
@@ -106,3 +110,177 @@ def mixed() -> Iterator[Sent]:
 SHAPES: dict[str, Callable[[], Iterator[Sent]]] = {
     each.__name__: each for each in (one_shots, shared_system, conversations, agent, too_slow, too_short, mixed)
 }
+
+
+class Outcome(NamedTuple):
+    """What a run of requests came to: the bodies that arrived, what was billed for each, and the rows."""
+
+    bodies: list[bytes]
+    billed: list[Billed]
+    rows: list[dict[str, Any]]
+
+    @property
+    def saved_nano_usd(self) -> list[int]:
+        """What each request cost less than with no cache at all, by what the provider billed."""
+        return [
+            each.total * NANO_PER_INPUT
+            - each.fresh * NANO_PER_INPUT
+            - each.read * NANO_PER_READ
+            - sum(tokens * NANO_PER_WRITE[ttl] for ttl, tokens in each.written.items())
+            for each in self.billed
+        ]
+
+    @property
+    def saved_frac(self) -> float:
+        """Of the input bill without a cache."""
+        return sum(self.saved_nano_usd) / (NANO_PER_INPUT * sum(each.total for each in self.billed))
+
+
+def run(
+    folder: Path,
+    sent: Iterable[Sent],
+    *,
+    path: str = "/v1/messages",
+    model: dict[str, Any] | None = None,
+    forgets: bool = False,
+    tenants: tuple[str, ...] = ("acme",),
+    begins_s: float = 0.0,
+) -> Outcome:
+    """Send requests one after another, at the times of a clock that the gateway and the provider share.
+
+    Each is sent once for every tenant.
+    """
+    clock = Clock()
+    clock.now_s += begins_s
+    keeping = CachingAnthropic(clock, forgets=forgets)
+
+    async def send() -> list[bytes]:
+        with provider(keeping) as found:
+            tables: dict[str, Any] = {"upstreams": [upstream("anthropic", found.url, "anthropic", [MODEL])]}
+            if model is not None:
+                tables["models"] = [{"name": MODEL, "targets": [{"upstream": "anthropic"}], **model}]
+            async with before(folder, tables, *tenants) as (served, keys):
+                served.gateway.pipeline.shared.preparation.marker.now_s = clock
+                for each in sent:
+                    clock.now_s += each.gap_s
+                    for tenant in tenants:
+                        answer = await served.ask("POST", path, each.body, key=keys[tenant])
+                        assert answer.status == 200, answer.body
+            return [heard.body for heard in found.heard]
+
+    bodies = asyncio.run(send())
+    return Outcome(bodies, keeping.billed, rows(folder))
+
+
+def marks(body: bytes) -> int:
+    return body.count(b'"cache_control"')
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_the_gateway_marks_saves_money_and_its_rows_say_how_much(tmp_path: Path, name: str) -> None:
+    outcome = run(tmp_path, SHAPES[name]())
+    assert [row["prompt_cache_saved_nano_usd"] for row in outcome.rows] == outcome.saved_nano_usd
+    assert [row["marked_by"] == "gateway" for row in outcome.rows] == [marks(body) > 0 for body in outcome.bodies]
+    assert sum(outcome.saved_nano_usd) >= 0
+
+
+@pytest.mark.parametrize(("name", "least_frac"), [("shared_system", 0.7), ("conversations", 0.4), ("agent", 0.6)])
+def test_what_repeats_is_cheap(tmp_path: Path, name: str, least_frac: float) -> None:
+    assert run(tmp_path, SHAPES[name]()).saved_frac > least_frac
+
+
+def test_a_chat_that_anthropic_serves_is_marked_too(tmp_path: Path) -> None:
+    def chats() -> Iterator[Sent]:
+        for gap_s, body in conversations():
+            system = {"role": "system", "content": body["system"]}
+            yield Sent(gap_s, asking([system, *body["messages"]]))
+
+    outcome = run(tmp_path, chats(), path="/v1/chat/completions")
+    assert {row["operation"] for row in outcome.rows} == {"chat"}
+    assert outcome.saved_frac > 0.4
+    assert [row["prompt_cache_saved_nano_usd"] for row in outcome.rows] == outcome.saved_nano_usd
+
+
+def callers(**mark: Any) -> Iterator[Sent]:
+    for gap_s, body in shared_system():
+        block = {"type": "text", "text": body["system"], "cache_control": {"type": "ephemeral", **mark}}
+        yield Sent(gap_s, {**body, "system": [block]})
+
+
+@pytest.mark.parametrize("mark", [{}, {"ttl": "1h"}])
+def test_a_caller_who_marks_is_left_alone_and_credited(tmp_path: Path, mark: dict[str, str]) -> None:
+    sent = list(callers(**mark))
+    outcome = run(tmp_path, sent)
+    assert outcome.bodies == [json.dumps(each.body).encode() for each in sent]
+    assert {row["marked_by"] for row in outcome.rows} == {"caller"}
+    assert sum(outcome.saved_nano_usd) > 0
+    assert credited(tmp_path) == (0, sum(outcome.saved_nano_usd))
+
+
+def test_automatic_caching_is_the_callers_too(tmp_path: Path) -> None:
+    sent = [Sent(gap_s, {**body, "cache_control": {"type": "ephemeral"}}) for gap_s, body in shared_system()]
+    outcome = run(tmp_path, sent)
+    assert outcome.bodies == [json.dumps(each.body).encode() for each in sent]
+    assert {row["marked_by"] for row in outcome.rows} == {"caller"}
+
+
+def test_what_the_gateway_causes_is_its_credit(tmp_path: Path) -> None:
+    outcome = run(tmp_path, shared_system())
+    assert credited(tmp_path) == (sum(outcome.saved_nano_usd), 0)
+
+
+def credited(folder: Path) -> tuple[int, int]:
+    """What the ledger's totals say was saved by the gateway's marks, and what would have been saved anyway."""
+    with opened(folder / "ledger.db") as connection:
+        [total] = totals(connection, TotalsQuery())
+    return total.prompt_cache_caused_nano_usd, total.prompt_cache_anyway_nano_usd
+
+
+def test_it_is_off_where_the_model_says_so(tmp_path: Path) -> None:
+    sent = list(agent())[:12]
+    outcome = run(tmp_path, sent, model={"prompt_cache": "off", "reduce": "off"})
+    assert outcome.bodies == [json.dumps(each.body).encode() for each in sent]
+    assert {row["marked_by"] for row in outcome.rows} == {"none"}
+
+
+def test_marks_may_ask_for_an_hour(tmp_path: Path) -> None:
+    def every_ten_minutes() -> Iterator[Sent]:
+        return (Sent(600, body) for _, body in shared_system())
+
+    outcome = run(tmp_path, every_ten_minutes(), model={"prompt_cache_ttl": "1h"})
+    marked = [body for body in outcome.bodies if marks(body)]
+    assert all(body.count(b'"cache_control":{"type":"ephemeral","ttl":"1h"}') == marks(body) for body in marked)
+    assert outcome.saved_frac > 0.7
+    assert [row["prompt_cache_saved_nano_usd"] for row in outcome.rows] == outcome.saved_nano_usd
+
+
+def test_what_one_tenant_sends_teaches_nothing_of_another(tmp_path: Path) -> None:
+    alone = run(made(tmp_path / "alone"), shared_system())
+    both = run(made(tmp_path / "both"), shared_system(), tenants=("acme", "other"))
+    assert both.bodies[0::2] == both.bodies[1::2] == alone.bodies
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_marks_that_lose_money_are_given_up(tmp_path: Path) -> None:
+    """A provider that bills writes and never reads: nothing in the policy can know, so the bills must tell."""
+    outcome = run(tmp_path, shared_system(), forgets=True)
+    marked = [number for number, body in enumerate(outcome.bodies) if marks(body)]
+    assert 0 < len(marked) <= GUARD_RULE.least_rows + GUARD_RULE.probation_rows
+    assert sum(outcome.saved_nano_usd) < 0
+    assert credited(tmp_path)[0] == sum(outcome.saved_nano_usd)
+
+
+def test_a_gateway_that_starts_again_knows_that_marks_lost_money(tmp_path: Path) -> None:
+    first, then = list(shared_system())[:45], list(shared_system())[45:60]
+    before_it = run(tmp_path, first, forgets=True)
+    assert any(map(marks, before_it.bodies))
+    assert not any(map(marks, before_it.bodies[40:]))
+    now_s = time.time() - Clock().now_s  # the time that rows have
+    again = run(tmp_path, then, forgets=True, begins_s=now_s)
+    assert not any(map(marks, again.bodies))
+    (tmp_path / "new").mkdir()
+    assert any(map(marks, run(tmp_path / "new", then, forgets=True, begins_s=now_s).bodies))

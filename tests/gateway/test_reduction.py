@@ -56,7 +56,7 @@ def tables(upstreams: Provider, **gateway: Any) -> dict[str, Any]:
             upstream("openai", upstreams.url, "openai", [GPT]),
             upstream("anthropic", upstreams.url, "anthropic", [CLAUDE]),
         ],
-        "gateway": gateway,
+        "gateway": {"prompt_cache": "off", **gateway},
     }
 
 

@@ -213,7 +213,8 @@ def test_settings_that_can_hold_at_once_do(tmp_path: Path, caplog: pytest.LogCap
         assert (await served.chat()).status == 503
         assert len(upstream.bodies) == 3
         changed = {"max_attempts": 2, "budget_wait_s": 0.5, "drain_after_disconnect_s": 1.5, "retry_within_s": 9.0}
-        served.tables["gateway"] = changed | {"retention_days": 30, "metrics_public": True}
+        of_routes = {"prompt_cache": "off", "prompt_cache_ttl": "1h", "reduce": "off"}
+        served.tables["gateway"] = changed | of_routes | {"retention_days": 30, "metrics_public": True}
         assert set(served.tables["gateway"]) == set(TAKEN_AT_ONCE)
         upstream.bodies.clear()
         forwarded = {"x-forwarded-for": "192.0.2.7"}
@@ -222,6 +223,9 @@ def test_settings_that_can_hold_at_once_do(tmp_path: Path, caplog: pytest.LogCap
         assert (await served.chat()).status == 503
         assert len(upstream.bodies) == 2
         assert (await served.ask("GET", "/metrics", headers=forwarded)).status == 200
+        [target] = served.gateway.pipeline.shared.routes.targets
+        rules = target.body_rules
+        assert (rules.marks_cache, rules.cache_ttl, rules.minifies_json) == (False, "1h", False)
         shared = served.gateway.pipeline.shared
         assert (shared.settings.budget_wait_s, shared.settings.drain_after_disconnect_s) == (0.5, 1.5)
         assert shared.deployments.retry_within_s == 9.0

@@ -20,7 +20,7 @@ from breakeven.errors import Unavailable
 from breakeven.ledger import journal
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.ledger_store import Hold
-from breakeven.ledger.records import HEADER, MAGIC, ending
+from breakeven.ledger.records import HEADER, MAGIC, EntryRecord, HeldRecord, ending
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.policy.budget import Admission
 from ledger.ledgers import AT_NS, SCOPES, TENANT, budget, entry, recomputed, rows, stored_budget, summed
@@ -41,8 +41,10 @@ async def serve_until_killed(path: Path, acknowledged: int, round_number: int) -
             os.write(acknowledged, f"held {name}\n".encode())
             await asyncio.sleep(0)
             if turn % 5 == 0:
-                await ledger.settle(hold, entry(name, 1), last=False)
+                await ledger.settle(hold, entry(name, 1))
                 os.write(acknowledged, f"settled {name}\n".encode())
+                hold = await ledger.hold(name, SCOPES, BOUND, AT_NS, stream=True, attempt=2)
+                assert not isinstance(hold, Admission)
                 await asyncio.sleep(0)
                 await ledger.settle(hold, entry(name, COST, attempt=2))
             elif turn % 7 == 0:
@@ -173,9 +175,11 @@ def test_open_holds_of_a_closed_ledger_become_rows(tmp_path: Path) -> None:
 
     async def left_open() -> None:
         ledger = SqliteLedger.open(path)
-        hold = await ledger.hold("r1", (*SCOPES, TENANT._replace(kind="tag", name="project=atlas")), BOUND, AT_NS)
+        scopes = (*SCOPES, TENANT._replace(kind="tag", name="project=atlas"))
+        hold = await ledger.hold("r1", scopes, BOUND, AT_NS)
         assert not isinstance(hold, Admission)
-        await ledger.settle(hold, entry("r1", 3, outcome="failed"), last=False)
+        await ledger.settle(hold, entry("r1", 3, outcome="failed"))
+        assert not isinstance(await ledger.hold("r1", scopes, BOUND, AT_NS, attempt=2), Admission)
         await ledger.close()
         ledger = SqliteLedger.open(path)
         assert ledger.health().interrupted_entries == 1
@@ -187,6 +191,21 @@ def test_open_holds_of_a_closed_ledger_become_rows(tmp_path: Path) -> None:
     assert (second["tenant"], second["user"], second["key_id"]) == ("acme", "alice", "key_1")
     assert (second["served_model"], second["tags"]) == ("gpt-4o-mini", '["project=atlas"]')
     assert second["started_at_ns"] == AT_NS
+
+
+def test_a_hold_of_several_attempts_in_an_older_journal_becomes_rows(tmp_path: Path) -> None:
+    path = tmp_path / "breakeven.db"
+    stored_budget(path, budget(TENANT, 10**15))
+    older = journal.Journal(path, 1, segment_bytes=128 * 1024)
+    older.append(HeldRecord("r1", AT_NS, BOUND, SCOPES, "chat", False))
+    for attempt in (1, 2):
+        older.append(EntryRecord(entry("r1", COST, attempt=attempt), AT_NS, SCOPES, attempt == 1, False))
+    older.close(delete=False)
+    with opened(path):
+        pass
+    found = [(row["attempt"], row["first"], row["effective_nano_usd"], row["outcome"]) for row in rows(path)]
+    assert found == [(1, 1, COST, "ok"), (2, 0, COST, "ok"), (3, 0, BOUND, "interrupted")]
+    assert summed(path) == recomputed(path)
 
 
 @pytest.fixture
@@ -232,8 +251,7 @@ def test_a_full_disk_refuses_new_requests_and_loses_none_under_way(small_disk: P
         assert ledger.holds_count == len(holds)
         assert ledger.holds_nano_usd == BOUND * len(holds)
         for n, hold in enumerate(holds):  # under way when the disk became full: each is recorded
-            for attempt in (1, 2, 3):
-                await ledger.settle(hold, entry(f"r{n}", 1, attempt=attempt, decision="x" * 300), last=attempt == 3)
+            await ledger.settle(hold, entry(f"r{n}", 1, decision="x" * 1_000))
         await asyncio.sleep(0.1)
         assert ledger.health().failure is not None
         assert ledger.health().unjournaled_records == 0
@@ -244,7 +262,7 @@ def test_a_full_disk_refuses_new_requests_and_loses_none_under_way(small_disk: P
         return len(holds)
 
     admitted = asyncio.run(body())
-    assert len(rows(path)) == 3 * admitted
+    assert len(rows(path)) == admitted
     assert summed(path) == recomputed(path)
 
 

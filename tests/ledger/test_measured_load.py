@@ -83,7 +83,7 @@ def write(path: Path, entries: Iterable[LedgerEntry]) -> Path:
         ledger = SqliteLedger.open(path)
         try:
             for each in sorted(entries, key=lambda each: each.started_at_ns):
-                hold = await ledger.hold(each.request_id, SCOPES, 0, each.started_at_ns)
+                hold = await ledger.hold(each.request_id, SCOPES, 0, each.started_at_ns, attempt=each.attempt)
                 assert not isinstance(hold, Admission)
                 await ledger.settle(hold, each)
         finally:

@@ -59,8 +59,8 @@ def serving(path: Path, body: Callable[[SqliteLedger], Coroutine[Any, Any, None]
     asyncio.run(run())
 
 
-async def held(ledger: SqliteLedger, request_id: str, bound: int, at_ns: int = AT_NS) -> Hold:
-    answer = await ledger.hold(request_id, SCOPES, bound, at_ns)
+async def held(ledger: SqliteLedger, request_id: str, bound: int, at_ns: int = AT_NS, attempt: int = 1) -> Hold:
+    answer = await ledger.hold(request_id, SCOPES, bound, at_ns, attempt=attempt)
     assert not isinstance(answer, Admission), answer
     return answer
 
@@ -161,13 +161,15 @@ def test_attempts_that_failed_but_were_billed_cannot_overspend(path: Path) -> No
     stored_budget(path, budget(TENANT, 100))
 
     async def body(ledger: SqliteLedger) -> None:
-        hold = await held(ledger, "r1", 80)
-        await ledger.settle(hold, entry("r1", 15), last=False)
-        assert hold.bound_nano_usd == 80  # 15 spent, 80 held: there is room
-        await ledger.settle(hold, entry("r1", 15, attempt=2), last=False)
-        assert hold.bound_nano_usd == 70
-        with pytest.raises(ValueError, match="next"):
-            await ledger.settle(hold, entry("r1", 1, attempt=2))
+        await ledger.settle(await held(ledger, "r1", 80), entry("r1", 15))
+        hold = await held(ledger, "r1", 80, attempt=2)  # 15 spent, 80 held: there is room
+        with pytest.raises(ValueError, match="is not attempt 2"):
+            await ledger.settle(hold, entry("r1", 1, attempt=1))
+        await ledger.settle(hold, entry("r1", 15, attempt=2))
+        refused = await ledger.hold("r1", SCOPES, 80, AT_NS, attempt=3)
+        assert isinstance(refused, Admission)
+        assert refused.verdict == "refuse"
+        hold = await held(ledger, "r1", 70, attempt=3)
         await ledger.settle(hold, entry("r1", 70, attempt=3))
         account = ledger.account(budget(TENANT, 0).budget_id)
         assert account is not None
@@ -381,9 +383,8 @@ def test_observers_hear_each_entry_once_when_it_is_recorded(path: Path) -> None:
 
     async def body(ledger: SqliteLedger) -> None:
         ledger.observers.append(lambda each: heard.append((each.request_id, each.attempt)))
-        hold = await held(ledger, "r1", 10)
-        await ledger.settle(hold, entry("r1"), last=False)
-        await ledger.settle(hold, entry("r1", attempt=2))
+        await ledger.settle(await held(ledger, "r1", 10), entry("r1"))
+        await ledger.settle(await held(ledger, "r1", 10, attempt=2), entry("r1", attempt=2))
         await ledger.release(await held(ledger, "r2", 10))
 
     serving(path, body)

@@ -218,3 +218,14 @@ def test_a_deployment_that_counts_more_than_was_sent_is_held_for_more_from_then_
     assert bound_usage(question, deployment, CARD).input_tokens == before + 1_000
     deployment.note_input_tokens(question, 10)
     assert bound_usage(question, deployment, CARD).input_tokens == before + 1_000
+
+
+@pytest.mark.parametrize(
+    ("mark", "written_at"), [("{}", "cache_write_5m_tokens"), ('{"ttl":"1h"}', "cache_write_1h_tokens")]
+)
+def test_a_hold_covers_the_marks_that_are_sent_and_not_only_the_clients(mark: str, written_at: str) -> None:
+    plain = chat("hi", max_tokens=1)
+    marked = plain.body[:-1] + f',"cache_control":{mark}}}'.encode()
+    usage = bound_usage(plain, target(WRITES, "anthropic"), WRITES, marked)
+    assert getattr(usage, written_at) == usage.input_tokens
+    assert bound_usage(plain, target(WRITES, "anthropic"), WRITES, plain.body).cache_write_5m_tokens == 0

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
+from breakeven.cache.counters import CacheCounters
 from breakeven.cache.embedding import Vectors
 from breakeven.cache.response_store import StoredAnswer
 from breakeven.cache.semantic_evidence import EvidenceStore, evidence_of
@@ -68,18 +69,38 @@ def found(answers: SemanticAnswers, text: str, rule: SemanticRule = RULE) -> Rew
     return told
 
 
+class Kept:
+    """A store that has the answer "before" under every key, or none."""
+
+    def __init__(self) -> None:
+        self.counters, self.failure, self.is_empty = CacheCounters(), None, False
+
+    async def get(self, _key: bytes, _now_ns: int) -> StoredAnswer | None:
+        return None if self.is_empty else stored("before")
+
+    def put(self, _key: bytes, _answer: StoredAnswer) -> None:
+        raise AssertionError
+
+    async def epoch(self, _tenant: str) -> int:
+        return 0
+
+    async def close(self) -> None:
+        pass
+
+
 class Gathering:
     """Answers over a file, and how they come out one after another."""
 
     def __init__(self, path: Path, judge: Judge | None = None, chance: float = 0.5) -> None:
         self.path, self.chance = path, chance
-        self.answers = SemanticAnswers(path, Alike(), chance=lambda: self.chance, judge=judge)
-        self.answers.bought(found(self.answers, ASKED), None, b"k0", stored("before"))
+        self.kept = Kept()
+        self.answers = SemanticAnswers(path, self.kept, Alike(), chance=lambda: self.chance, judge=judge)
+        self.answers.bought(found(self.answers, ASKED), b"k0", stored("before"))
 
-    async def compared(self, bought: str | None, before: str | None = "before") -> None:
-        count = sum(self.answers.counts[name] for name in ("right", "wrong", "failed"))
-        self.answers.bought(found(self.answers, AGAIN), stored(before), b"k1", stored(bought))
-        while sum(self.answers.counts[name] for name in ("right", "wrong", "failed")) == count:
+    async def compared(self, bought: str | None) -> None:
+        count = sum(self.answers.counts[name] for name in ("right", "wrong", "failed", "gone"))
+        self.answers.bought(found(self.answers, AGAIN), b"k1", stored(bought))
+        while sum(self.answers.counts[name] for name in ("right", "wrong", "failed", "gone")) == count:
             await asyncio.sleep(0.001)
 
 
@@ -188,11 +209,23 @@ def test_other_requests_have_no_candidate(tmp_path: Path) -> None:
         assert told.key == b""
 
 
+def test_an_answer_that_has_gone_meanwhile_proves_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        gathering = Gathering(tmp_path / "a.db")
+        gathering.kept.is_empty = True
+        await gathering.compared("before")
+        assert gathering.answers.counts["gone"] == 1
+        await gathering.answers.close()
+
+    asyncio.run(scenario())
+    assert evidence_of(tmp_path / "a.db") == []
+
+
 def test_closing_finishes_what_is_compared(tmp_path: Path) -> None:
     async def scenario() -> None:
         gathering = Gathering(tmp_path / "a.db")
         for _ in range(5):
-            gathering.answers.bought(found(gathering.answers, AGAIN), stored("before"), b"k1", stored("before"))
+            gathering.answers.bought(found(gathering.answers, AGAIN), b"k1", stored("before"))
         await gathering.answers.close()
 
     asyncio.run(scenario())

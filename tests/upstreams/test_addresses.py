@@ -18,7 +18,7 @@ from breakeven.upstreams.dialer import Dialer
 from breakeven.upstreams.http_exchange import HttpExchange
 from breakeven.upstreams.http_upstream import HttpUpstream
 from breakeven.upstreams.upstream import Timeouts
-from upstreams.loopback import OK, Heard, Run, always, ask, serving
+from upstreams.loopback import OK, Caller, Heard, Run, always, ask, serving
 
 
 @pytest.mark.parametrize(
@@ -225,6 +225,69 @@ def test_tls_checks_the_certificate_and_the_name(run: Run, certificate: tuple[Pa
                 assert (heard.failure.failure, heard.failure.sent) == ("connect", False)
                 assert "certificate is not trusted" in str(heard.failure)
             assert len(server.requests) == 3
+            await asyncio.sleep(0.01)
+
+    run(check())
+
+
+def tls_pair(certificate: tuple[Path, Path]) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The server's context, and that of a client that trusts it."""
+    cert, key = certificate
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(cert, key)
+    return served, ssl.create_default_context(cafile=cert)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("body_bytes", [2, 300_000])
+def test_a_tls_connection_is_used_again_however_many_pieces_an_answer_has(
+    run: Run, certificate: tuple[Path, Path], pieces: int, body_bytes: int
+) -> None:
+    served, trusting = tls_pair(certificate)
+
+    async def streams(caller: Caller) -> None:
+        while True:
+            await caller.answer(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            for _ in range(pieces - 1):
+                await asyncio.sleep(0.01)
+                caller.writer.write(b"5\r\nhello\r\n")
+            await asyncio.sleep(0.01)
+            caller.writer.write(b"0\r\n\r\n")
+
+    async def check() -> None:
+        async with serving(streams, served) as server:
+            client = HttpUpstream("test", "openai", read_base_url(f"https://localhost:{server.port}"), tls=trusting)
+            for _ in range(4):
+                assert (await ask(client, b"x" * body_bytes)).body == b"hello" * (pieces - 1)
+            assert len(server.callers) == 1
+            await client.close()
+            await asyncio.sleep(0.01)
+
+    run(check())
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+def test_a_request_that_was_read_over_tls_is_never_said_to_be_unsent(
+    run: Run, certificate: tuple[Path, Path], answered: int
+) -> None:
+    """Said so, it would be sent, and billed, once more."""
+    served, trusting = tls_pair(certificate)
+
+    async def dies(caller: Caller) -> None:
+        for _ in range(answered):
+            await caller.answer(OK)
+        await caller.request()
+
+    async def check() -> None:
+        async with serving(dies, served) as server:
+            client = HttpUpstream("test", "openai", read_base_url(f"https://localhost:{server.port}"), tls=trusting)
+            for _ in range(answered):
+                await ask(client)
+            heard = await ask(client)
+            assert heard.failure is not None
+            assert (heard.failure.failure, heard.failure.sent) == ("broken", True)
+            assert len(server.requests) == answered + 1
+            await client.close()
             await asyncio.sleep(0.01)
 
     run(check())

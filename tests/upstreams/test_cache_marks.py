@@ -15,7 +15,7 @@ from openai.types.chat import CompletionCreateParams
 from pydantic import ConfigDict, TypeAdapter
 
 from breakeven.upstreams.cache_marks import MarkStyle, boundaries, says_what_to_cache, with_key, with_marks
-from breakeven.upstreams.json_spans import Unlocatable
+from breakeven.upstreams.json_spans import Unlocatable, place_spans
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundary
 from breakeven.upstreams.question_fields import read_fields
 from breakeven.upstreams.wire import WireName
@@ -78,16 +78,22 @@ def marked(body: Any, places: list[int], style: MarkStyle = "cache_control", ttl
     return with_marks(plain, style, [(at[place], ttl) for place, ttl in zip(places, ttls, strict=False)])
 
 
+def ends_of(plain: bytes, style: MarkStyle) -> list[bytes]:
+    """The block or text that each boundary ends with."""
+    places = [each.place for each in boundaries(plain, style, 0.25).found]
+    return [plain[slice(*span)] for span in place_spans(plain, places)]
+
+
 def test_every_block_that_can_carry_a_mark_is_a_boundary_in_the_order_of_anthropics_hash() -> None:
     plain = json.dumps(MESSAGE).encode()
-    ends = [plain[slice(*each.spot)] for each in boundaries(plain, "cache_control", 0.25).found]
+    ends = ends_of(plain, "cache_control")
     blocks = [*MESSAGE["messages"][1]["content"][1:], *MESSAGE["messages"][2]["content"]]  # a thought carries none
     assert list(map(json.loads, ends)) == [*TOOLS, MESSAGE["system"], "What is there?", *blocks]
 
 
 def test_what_the_model_said_carries_no_breakpoint_of_openai() -> None:
     plain = json.dumps(CHAT).encode()
-    ends = [plain[slice(*each.spot)] for each in boundaries(plain, "prompt_cache_breakpoint", 0.25).found]
+    ends = ends_of(plain, "prompt_cache_breakpoint")
     assert list(map(json.loads, ends)) == ["Be kind, Zoë.", *CHAT["messages"][1]["content"], "a cat"]
 
 
@@ -242,7 +248,7 @@ def test_a_caller_who_says_anything_of_a_cache_is_heard(wire: WireName, fields: 
 )
 def test_what_cannot_be_told_apart_is_not_marked(broken: str) -> None:
     with pytest.raises(Unlocatable):
-        boundaries(broken.encode(), "cache_control", 0.25)
+        ends_of(broken.encode(), "cache_control")
 
 
 def test_texts_that_are_empty_carry_no_mark() -> None:

@@ -77,11 +77,14 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flushed:
-    """A flush: whose answers (None: everyone's), their epoch from now on, and how many were deleted."""
+    """A flush: whose answers (None: everyone's), their epoch from now on, and how many were deleted.
+
+    A server deletes them itself, when they expire; then ``answers`` is None.
+    """
 
     tenant: str | None
     epoch: int
-    answers: int
+    answers: int | None
 
 
 def flush(connection: sqlite3.Connection, tenant: str | None = None) -> Flushed:

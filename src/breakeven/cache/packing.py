@@ -1,4 +1,8 @@
-"""An answer as bytes: MessagePack, deflated where that saves a quarter. Reading runs no code that is in the bytes."""
+"""An answer as bytes: MessagePack, deflated where it is long and that saves a quarter.
+
+Inflating takes 4 us a kilobyte on the event loop: for a short answer as long as reading it. Reading runs no code that
+is in the bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import msgspec
 
 from breakeven.cache.response_store import StoredAnswer
 
-LEAST_DEFLATED_BYTES: Final = 1_024
+LEAST_DEFLATED_BYTES: Final = 4_096
 _PLAIN: Final = b"\x00"
 _DEFLATED: Final = b"\x01"
 _LEVEL: Final = 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from breakeven.cache.counters import CacheCounters
 from breakeven.catalog.usage import Usage
 
 
@@ -32,6 +33,16 @@ class StoredAnswer(Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 class ResponseStore(Protocol):
     """Answers by key. A store that is away or slow answers None: the cache is never why a request fails."""
 
+    @property
+    def counters(self) -> CacheCounters:
+        """What the store has done since it was opened."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Why the store could not be used last, for logs and health; None where it could."""
+        ...
+
     async def get(self, key: bytes, now_ns: int) -> StoredAnswer | None:
         """The answer with this key, if it is there and has not expired."""
         ...
@@ -40,10 +51,30 @@ class ResponseStore(Protocol):
         """Keep an answer; returns at once, and what cannot be kept is dropped."""
         ...
 
-    def epoch(self, tenant: str) -> int:
-        """How often a tenant's answers were flushed; part of every key, so that a flush takes no search."""
+    async def epoch(self, tenant: str) -> int | None:
+        """A number that changes when a tenant's answers are flushed; part of every key, so a flush takes no search.
+
+        As of a second ago at most. None where it is not known now: then nothing may be looked up or stored, for what
+        was flushed would be found again.
+        """
         ...
 
     async def close(self) -> None:
         """Write what is waiting, and end."""
+        ...
+
+
+Leased = Literal["ours", "theirs", "unknown"]
+"""Whose a lease is; ``unknown`` where the store is away, and everybody works for themselves."""
+
+
+class Leases(Protocol):
+    """Which of several processes fetches an answer, while the others look for it in the store that they share."""
+
+    async def lease(self, key: bytes, ttl_s: float) -> Leased:
+        """Take the lease of a key, unless somebody has it. It ends by itself after ``ttl_s``."""
+        ...
+
+    def release(self, key: bytes) -> None:
+        """Give a lease of ours back, so that another process may fetch what this one could not; returns at once."""
         ...

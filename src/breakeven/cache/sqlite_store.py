@@ -18,6 +18,7 @@ from breakeven.cache.memory import MemoryFront
 from breakeven.cache.packing import unpacked
 from breakeven.cache.response_store import StoredAnswer
 from breakeven.cache.sqlite_writer import CacheWriter
+from breakeven.errors import BreakevenError
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
 DEFAULT_MEMORY_BYTES: Final = 64 << 20
@@ -34,9 +35,10 @@ class SqliteStore:
     def __init__(self, path: Path, connection: sqlite3.Connection, max_bytes: int, memory_bytes: int) -> None:
         self.counters = CacheCounters()
         self.memory = MemoryFront(memory_bytes)
-        self._connection = connection
+        self._path, self._connection = path, connection
         self._writer = CacheWriter(path, max_bytes, self.counters)
-        self._epochs: dict[str, tuple[float, int]] = {}
+        self._file = self._writer.file
+        self._epochs: dict[str, tuple[float, int | None]] = {}
 
     @classmethod
     def open(
@@ -72,15 +74,16 @@ class SqliteStore:
         self.memory.put(key, answer)
         self._writer.put(key, answer)
 
-    def epoch(self, tenant: str) -> int:
-        """How often a tenant's answers were flushed, as of half a second ago at most; -1 where it was never known."""
+    async def epoch(self, tenant: str) -> int | None:
+        """How often a tenant's answers were flushed, as of half a second ago at most; None where it cannot be read."""
         now_s = time.monotonic()
-        until_s, known = self._epochs.get(tenant, (0.0, -1))
+        until_s, known = self._epochs.get(tenant, (0.0, None))
         if now_s < until_s:
             return known
         try:
-            known = cache_file.epoch(self._connection, tenant)
-        except sqlite3.Error:
+            known = cache_file.epoch(self._connected(), tenant)
+        except (sqlite3.Error, BreakevenError):
+            known = None
             self.counters.read_errors += 1
         if len(self._epochs) >= _MOST_EPOCHS:
             self._epochs.clear()
@@ -99,8 +102,8 @@ class SqliteStore:
 
     def _read(self, key: bytes) -> StoredAnswer | None:
         try:
-            row = self._connection.execute(_GET, (key,)).fetchone()
-        except sqlite3.Error:
+            row = self._connected().execute(_GET, (key,)).fetchone()
+        except (sqlite3.Error, BreakevenError):
             self.counters.read_errors += 1
             return None
         if row is None:
@@ -109,3 +112,13 @@ class SqliteStore:
         if answer is None:
             self.counters.read_errors += 1
         return answer
+
+    def _connected(self) -> sqlite3.Connection:
+        """The file that the writer writes to: where that is another one now, this reads from it too."""
+        if self._file != self._writer.file:
+            connection = cache_file.connect(self._path, busy_timeout_s=0)
+            self._connection.close()
+            self._connection, self._file = connection, self._writer.file
+            self._epochs.clear()
+            self.memory = MemoryFront(self.memory.max_bytes)  # a new file counts its flushes anew
+        return self._connection

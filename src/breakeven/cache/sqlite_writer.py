@@ -44,7 +44,10 @@ _LEAST_USED: Final = _SLICE.format("ORDER BY used_at_s, id").replace("500", "100
 
 
 class CacheWriter:
-    """The thread and its queue. Whatever fails is counted and tried again; nobody waits for it."""
+    """The thread and its queue. Whatever fails is counted and tried again; nobody waits for it.
+
+    ``file`` is which file it writes to: the one that has the path's name, whoever moved or deleted another.
+    """
 
     def __init__(self, path: Path, max_bytes: int, counters: CacheCounters) -> None:
         self._path, self._max_bytes, self._counters = path, max_bytes, counters
@@ -56,6 +59,7 @@ class CacheWriter:
         self._stop = False
         self._connection: sqlite3.Connection | None = None
         self.failure: str | None = None
+        self.file = _identity(path)
         self._thread = threading.Thread(target=self._run, name="cache-writer", daemon=True)
         self._thread.start()
 
@@ -143,14 +147,27 @@ class CacheWriter:
             self._counters.evicted += evicted
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
+        """The file that has the name now: where it was moved or deleted, another one, made anew if need be."""
+        file = _identity(self._path)
+        if self._connection is None or file != self.file:
+            self._disconnect()
             self._connection = cache_file.connect(self._path, create=True, busy_timeout_s=BUSY_S)
+            self.file = _identity(self._path)
         return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _row(key: bytes, answer: StoredAnswer) -> tuple[bytes, int, int, bytes]:

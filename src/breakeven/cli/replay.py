@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, trace_columns, write_output
+from breakeven.cli.price import Moment
 from breakeven.cli.progress import counting
 
 _NAMED_TTLS = {"5m": 300.0, "1h": 3_600.0}
@@ -50,7 +50,7 @@ class TimeToLive(click.ParamType[float]):
     metavar="NAME=COLUMN,...",
     help="Columns of the trace: timestamp=, input_tokens=, output_tokens=, request_hash=, tenant=, model=, duration=.",
 )
-@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Date of the prices.  [default: today]")
+@click.option("--at", type=Moment(), help="UTC day or moment of the prices.  [default: today]")
 @output_options("text", "json", "csv", "markdown", "html")
 @click.pass_context
 def replay(context: click.Context, /, trace: Path, output_format: str, out: Path | None, **flags: Any) -> None:
@@ -69,14 +69,13 @@ def replay(context: click.Context, /, trace: Path, output_format: str, out: Path
     columns = None if flags["columns"] is None else trace_columns(flags["columns"])
     with counting(f"reading {printable(trace.name)}", "rows") as progress:
         requests = load_requests(trace, columns, progress, keep_blocks=True)
-    moment: datetime | None = flags["at"]
     report = api.replay(
         requests,
         lever=flags["lever"],
         model=flags["model"],
         provider=flags["provider"],
         ttl_s=flags["ttl"],
-        at=None if moment is None else moment.date(),
+        at=flags["at"],
         config=context.obj.tables,
     )
     write_output(render_replay(report, output_format, text_style(out)), out)

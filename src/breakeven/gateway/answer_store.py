@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from breakeven.cache import stores
+from breakeven.cache.counters import CacheCounters
 from breakeven.cache.response_store import ResponseStore, StoredAnswer
-from breakeven.cache.sqlite_store import SqliteStore
 from breakeven.errors import BreakevenError
 from breakeven.gateway.cache_config import CacheSettings
 from breakeven.gateway.config import GatewayConfig
@@ -17,7 +18,11 @@ LOG: Final = logging.getLogger("breakeven.gateway")
 
 
 class NoStore:
-    """A `ResponseStore` that keeps nothing: requests still share what is under way."""
+    """A `ResponseStore` that keeps nothing: requests still share what is under way. ``failure`` says why."""
+
+    def __init__(self, failure: str) -> None:
+        self.counters = CacheCounters()
+        self.failure: str | None = failure
 
     async def get(self, _key: bytes, _now_ns: int) -> StoredAnswer | None:
         """Nothing."""
@@ -26,7 +31,7 @@ class NoStore:
     def put(self, _key: bytes, _answer: StoredAnswer) -> None:
         """Keep nothing."""
 
-    def epoch(self, _tenant: str) -> int:
+    async def epoch(self, _tenant: str) -> int:
         """Nothing was ever flushed."""
         return 0
 
@@ -35,13 +40,16 @@ class NoStore:
 
 
 def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
-    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged."""
+    """The store of these settings; one that keeps nothing where it cannot be opened, which is logged.
+
+    A server need not be there: until it is, nothing is looked up.
+    """
+    name = settings.url or settings.file or str(cache_path(ledger))
     try:
-        path = Path(settings.file) if settings.file else cache_path(ledger)
-        return SqliteStore.open(path, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
+        return stores.open_store(name, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
     except BreakevenError as error:
         LOG.error("answers are not remembered: %s (%s)", error.message, error.cause or error.hint or "no cause")
-        return NoStore()
+        return NoStore(error.message)
 
 
 def cache_path(ledger: Path) -> Path:
@@ -49,8 +57,10 @@ def cache_path(ledger: Path) -> Path:
     return ledger.with_name(f"{ledger.stem}-cache.db")
 
 
-def open_semantic(config: GatewayConfig, ledger: Path) -> OtherWordings | None:
-    """Answers to other wordings, where a model has them. The evidence is in the cache's file, or where that would be.
+def open_semantic(config: GatewayConfig, ledger: Path, store: ResponseStore) -> OtherWordings | None:
+    """Answers of a store to other wordings, where a model has them.
+
+    The evidence is in the cache's file, or where that would be if the cache is a server.
 
     Raises:
         Unavailable: the embedding model is not installed.
@@ -59,4 +69,4 @@ def open_semantic(config: GatewayConfig, ledger: Path) -> OtherWordings | None:
         return None
     from breakeven.pipeline.semantic import SemanticAnswers  # noqa: PLC0415 - an optional part, which needs numpy
 
-    return SemanticAnswers.open(Path(config.cache.file) if config.cache.file else cache_path(ledger))
+    return SemanticAnswers.open(Path(config.cache.file) if config.cache.file else cache_path(ledger), store)

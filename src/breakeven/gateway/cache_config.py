@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from breakeven.cache.sqlite_store import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES
+from breakeven.cache.stores import is_server
 from breakeven.errors import ConfigError
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.semantic_rule import Mode, SemanticRule
@@ -80,6 +81,10 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             raise ConfigError("[cache] max_bytes and memory_bytes are 1 MiB or more", hint="max_bytes = 1073741824")
         if self.file and self.url:
             raise ConfigError("[cache] has a file and a url", hint="leave one of them out")
+        if self.url and not is_server(self.url):
+            raise ConfigError(
+                f"[cache] url = {self.url!r} is no Valkey or Redis server's", hint='url = "valkey://host"'
+            )
 
 
 def check_model_cache(name: str, model: ModelCacheConfig) -> None:

@@ -48,6 +48,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     output_usd_per_mtok: Decimal | None = None
     max_output_tokens: int = 16_384
     bytes_per_input_token: float = 1.0
+    added_input_tokens: int = 512
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
@@ -95,7 +96,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Entries older than ``retention_days`` are deleted every hour; without it they are kept.
     ``/metrics`` is for this machine and the admin key unless ``metrics_public``. ``otlp_endpoint`` is where spans go
     (``http://127.0.0.1:4318/v1/traces``); without one none are made. ``prompt_cache``, ``prompt_cache_ttl`` and
-    ``reduce`` are for every model that does not say otherwise, and take effect when the configuration is read again.
+    ``reduce`` are for every model that does not say otherwise.
     """
 
     ledger_unavailable: Literal["journal", "deny", "last-known"] = "journal"
@@ -123,6 +124,9 @@ TAKEN_AT_ONCE: Final = (
     "max_attempts",
     "retention_days",
     "metrics_public",
+    "prompt_cache",
+    "prompt_cache_ttl",
+    "reduce",
 )
 """Settings that hold as soon as the configuration is read again."""
 

@@ -16,6 +16,7 @@ from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
+from breakeven.gateway.allowances import Allowances
 from breakeven.gateway.answer_store import open_semantic, open_store
 from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
@@ -31,6 +32,7 @@ from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.traces import traces_to
 from breakeven.gateway.upstream_report import UpstreamReport
 from breakeven.gateway.upstream_set import UpstreamSet
+from breakeven.ledger.marked_rows import last_marked_rows
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.remembered import Remembered
@@ -77,7 +79,9 @@ class Gateway:
         self._reload = reload
         self._upstreams = UpstreamSet()
         self._tls: Tls | None = None
+        self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
+        self.pipeline.shared.preparation.marker.recall(last_marked_rows(ledger.path))
         self._remember(configured)
         self._stopping = asyncio.Event()
         self._traces = traces_to(settings.otlp_endpoint)
@@ -129,6 +133,7 @@ class Gateway:
         if self._tls is not None:
             self._tls.read()  # which says what is wrong before anything changes
         self._remember(configured)  # which says what is missing before anything changes
+        self._allowances.look(self.pipeline.shared.routes.targets)
         self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
         if self._tls is not None:
             self._tls.renew()
@@ -149,8 +154,9 @@ class Gateway:
             LOG.warning("[gateway]: %s: take effect when the gateway is started again", ", ".join(later))
 
     async def tidy(self) -> None:
-        """Let go what former configurations had and no request uses any more."""
+        """Let go what former configurations had and no request uses any more, and look what deployments add."""
         shared = self.pipeline.shared
+        self._allowances.look(shared.routes.targets)
         shared.deployments.forget_all_but(shared.routes.deployments)
         await self._upstreams.close_unused(self.pipeline.under_way)
 
@@ -188,13 +194,14 @@ class Gateway:
         if settings.enabled and self.pipeline.remembered is None:
             self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
         remembered = self.pipeline.remembered
-        if remembered is not None and remembered.semantic is None:
-            remembered.semantic = open_semantic(configured.config, self._ledger.path)
+        if remembered is not None and remembered.other_wordings is None:
+            store = remembered.memory.store
+            remembered.other_wordings = open_semantic(configured.config, self._ledger.path, store)
 
     def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config
         upstreams = self._upstreams.of(config.upstreams)
-        routes = RoutingTable(config, upstreams, configured.prices).routes()
+        routes = RoutingTable(config, upstreams, configured.prices, self._allowances).routes()
         self._upstreams.adopt(config.upstreams, upstreams, under_way)
         return routes
 

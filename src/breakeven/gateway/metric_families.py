@@ -10,6 +10,7 @@ from typing import Final, get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from breakeven import units
+from breakeven.gateway.cache_metrics import CacheMoment, cache_families
 from breakeven.gateway.histogram import Histogram
 from breakeven.gateway.ledger_counters import SUMS, Counted, Group, Timed
 from breakeven.gateway.upstream_report import UpstreamState
@@ -32,7 +33,10 @@ _PARTS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What metrics are made of. ``refusals`` counts by code since this process began."""
+    """What metrics are made of. ``refusals`` counts by code since this process began.
+
+    ``cache`` is None where there never was one.
+    """
 
     counted: Counted
     health: LedgerHealth
@@ -40,6 +44,7 @@ class Moment:
     requests_under_way: int
     budgets: Sequence[BudgetState]
     upstreams: Sequence[UpstreamState]
+    cache: CacheMoment | None = None
 
 
 def families(moment: Moment) -> Iterator[Metric]:
@@ -59,6 +64,8 @@ def families(moment: Moment) -> Iterator[Metric]:
     yield refusals
     yield from _budgets(moment.budgets)
     yield from _upstreams(moment.upstreams)
+    if moment.cache is not None:
+        yield from cache_families(moment.cache)
 
 
 def _ledger_sums(counted: Counted) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from breakeven.errors import Unavailable
 from breakeven.gateway.admin_access import AdminAccess, is_local
+from breakeven.gateway.cache_metrics import CacheMoment
 from breakeven.gateway.http_request import Request
 from breakeven.gateway.json_answer import refuse
 from breakeven.gateway.ledger_counters import LedgerCounters
@@ -51,6 +52,7 @@ class Metrics:
             requests_under_way=self._pipeline.requests_under_way,
             budgets=self._budgets(),
             upstreams=self._upstreams.states(),
+            cache=None if self._pipeline.remembered is None else CacheMoment.now(self._pipeline.remembered),
         )
 
     def _budgets(self) -> tuple[BudgetState, ...]:

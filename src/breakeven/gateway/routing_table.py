@@ -7,6 +7,7 @@ from time import time_ns
 
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import InputError, UnknownName
+from breakeven.gateway.allowances import Allowances
 from breakeven.gateway.cache_config import ModelCacheConfig, SemanticConfig
 from breakeven.gateway.config import ECHO, GatewayConfig, GatewaySettings, ModelConfig, TargetConfig, UpstreamConfig
 from breakeven.gateway.price_lookup import price_lookup, provider_of
@@ -21,10 +22,17 @@ from breakeven.upstreams.upstream import Upstream
 class RoutingTable:
     """Makes routes out of a configuration and its upstreams."""
 
-    def __init__(self, config: GatewayConfig, upstreams: Mapping[str, Upstream], prices: PriceConfig) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        upstreams: Mapping[str, Upstream],
+        prices: PriceConfig,
+        allowances: Allowances,
+    ) -> None:
         self._config = config
         self._upstreams = upstreams
         self._prices = prices
+        self._allowances = allowances
 
     def routes(self) -> Routes:
         """Every model of the configuration; without one, any model that an upstream may have and that has a price.
@@ -130,6 +138,7 @@ class RoutingTable:
             bytes_per_input_token=upstream.bytes_per_input_token,
             exact_usage=echo_usage if upstream.wire == "echo" else None,
             weight=stated.weight,
+            added=self._allowances.of(upstream, model),
             body_rules=rules or _body_rules(None, self._config.gateway),
         )
 

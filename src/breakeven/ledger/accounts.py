@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec import Struct
+
 from breakeven.errors import Unavailable
 from breakeven.ledger.journal import Segment
 from breakeven.ledger.waiting import Line
@@ -41,28 +43,19 @@ class Account:
         self.line: Line | None = None
 
 
-class AccountedHold:
-    """Money set aside for one request under its accounts, and room in the journal."""
+class AccountedHold(Struct, kw_only=True, eq=False):
+    """Money set aside for one attempt at a request under its accounts, and room in the journal."""
 
-    __slots__ = (
-        *("accounts", "at_ns", "attempts", "bound_nano_usd", "last_attempt", "operation", "request_id"),
-        *("room_bytes", "scopes", "segment", "stream"),
-    )
-
-    def __init__(
-        self, request_id: str, scopes: tuple[Scope, ...], accounts: tuple[Account, ...], bound_nano_usd: int, at_ns: int
-    ) -> None:
-        self.request_id = request_id
-        self.scopes = scopes
-        self.accounts = accounts
-        self.bound_nano_usd = bound_nano_usd
-        self.at_ns = at_ns
-        self.attempts = 0
-        self.last_attempt = 0
-        self.operation: Operation = "chat"
-        self.stream = False
-        self.room_bytes = 0
-        self.segment: Segment | None = None
+    request_id: str
+    attempt: int
+    scopes: tuple[Scope, ...]
+    accounts: tuple[Account, ...]
+    bound_nano_usd: int
+    at_ns: int
+    operation: Operation
+    stream: bool
+    room_bytes: int = 0
+    segment: Segment | None = None
 
 
 class Group:
@@ -149,45 +142,26 @@ class Accounts:
 
     def reserve(self, hold: AccountedHold) -> None:
         """Set a hold's bound aside in all of its accounts."""
+        bound_nano_usd = hold.bound_nano_usd
         for account in hold.accounts:
-            account.reserved_nano_usd += hold.bound_nano_usd
+            account.reserved_nano_usd += bound_nano_usd
         self.holds[hold.request_id] = hold
 
-    def count(self, hold: AccountedHold, cost_nano_usd: int) -> None:
-        """Count a recorded attempt in the windows that its hold was placed in."""
-        for account in hold.accounts:
-            if hold.at_ns >= account.start_ns:  # a rolling window may have moved past it
-                account.spent_nano_usd += cost_nano_usd
-
-    def keep(self, hold: AccountedHold, cost_nano_usd: int) -> bool:
-        """Keep a hold for the next attempt: whole where there is room for that, else what the last one left of it.
-
-        Whether it became smaller.
-        """
-        room = min(
-            (
-                account.budget.limit_nano_usd - account.spent_nano_usd - account.reserved_nano_usd
-                for account in hold.accounts
-                if account.budget.on_exceed != "alert"
-            ),
-            default=0,
-        )
-        by_nano_usd = min(-room, cost_nano_usd, hold.bound_nano_usd)
-        if by_nano_usd <= 0:
-            return False
-        hold.bound_nano_usd -= by_nano_usd
-        for account in hold.accounts:
-            account.reserved_nano_usd -= by_nano_usd
-        return True
-
-    def free(self, hold: AccountedHold) -> None:
-        """Give a hold's bound back, and call who waits for it."""
+    def free(self, hold: AccountedHold, cost_nano_usd: int = 0) -> None:
+        """Give a hold's bound back, count its attempt in the windows that it was placed in, and call who waits."""
         del self.holds[hold.request_id]
+        bound_nano_usd, at_ns = hold.bound_nano_usd, hold.at_ns
+        waited_for = False
         for account in hold.accounts:
-            account.reserved_nano_usd -= hold.bound_nano_usd
-        for account in hold.accounts:
+            account.reserved_nano_usd -= bound_nano_usd
+            if at_ns >= account.start_ns:  # a rolling window may have moved past it
+                account.spent_nano_usd += cost_nano_usd
             if account.line is not None:
-                account.line.call_next()
+                waited_for = True
+        if waited_for:
+            for account in hold.accounts:
+                if account.line is not None:
+                    account.line.call_next()
 
     def _current(self, budget: Budget, at_ns: int) -> Account:
         account = self._accounts.get(budget.budget_id)

@@ -12,11 +12,11 @@ from breakeven.ledger.journal import Journal, Segment
 from breakeven.ledger.recording import Settled
 from breakeven.ledger.records import EntryRecord, FreedRecord, HeldRecord, Record
 
-ATTEMPTS: Final = 4
-"""Room is taken for the rows of so many attempts of a request; more of them find room unless the disk is full."""
-
 FIXED_BYTES: Final = 1_024
 """Room for what a row says beyond the names and tags that its hold has, too."""
+
+RECORDS: Final = 4
+"""Room is taken for so many records as large as a row: the row, and the hold each time that it is written once more."""
 
 SEGMENTS_PINNED: Final = 4
 """A hold older than so many segments is written once more, so that they can be freed."""
@@ -44,7 +44,7 @@ class HoldJournal:
             Unavailable: there is no such room.
         """
         record = _held(hold)
-        room = ATTEMPTS * (FIXED_BYTES + 3 * name_bytes)  # names: as scopes, as the entry's own, and in the decision
+        room = RECORDS * (FIXED_BYTES + 3 * name_bytes)  # names: as scopes, as the entry's own, and in the decision
         try:
             self._journal.promise(room)
         except Unavailable:
@@ -65,29 +65,23 @@ class HoldJournal:
         if self._journal.current is not self._newest:
             self._carry()
 
-    def placed_again(self, hold: AccountedHold) -> None:
-        """Write a hold whose bound has changed, or whose record is old."""
-        segment = self._appended(_held(hold))
-        if segment is not None:
-            if hold.segment is not None:
-                hold.segment.live.discard(hold.request_id)
-            self._pin(hold, segment)
-
-    def recorded(self, hold: AccountedHold, entry: LedgerEntry, *, last: bool) -> Settled:
-        """Write an entry of a hold. Its room was taken; should the disk fail all the same, SQLite still gets it."""
-        first = hold.attempts == 0
+    def recorded(self, hold: AccountedHold, entry: LedgerEntry) -> Settled:
+        """Write a hold's entry, which ends it. Should the disk fail in spite of its room, SQLite still gets it."""
+        first = entry.attempt == 1
         sequence = self._journal.next_sequence
-        record = EntryRecord(entry=entry, at_ns=hold.at_ns, scopes=hold.scopes, first=first, last=last)
+        record = EntryRecord(entry=entry, at_ns=hold.at_ns, scopes=hold.scopes, first=first, last=True)
         if self._appended(record) is None:
             self._journal.next_sequence += 1
+        self._give_back(hold)
         return Settled(sequence, entry, hold.at_ns, hold.scopes, first)
 
     def freed(self, hold: AccountedHold) -> None:
-        """Write that a hold is freed."""
+        """Write that a hold has ended without an entry."""
         self._appended(FreedRecord(request_id=hold.request_id))
+        self._give_back(hold)
 
-    def ended(self, hold: AccountedHold) -> None:
-        """Give back the room that a hold did not need."""
+    def _give_back(self, hold: AccountedHold) -> None:
+        """Give back the room that a hold did not need; its record keeps no segment any longer."""
         self._journal.withdraw(hold.room_bytes)
         if hold.segment is not None:
             hold.segment.live.discard(hold.request_id)
@@ -112,7 +106,14 @@ class HoldJournal:
         self._newest = self._journal.current
         for segment in list(self._journal.segments)[:-SEGMENTS_PINNED]:
             for request_id in list(segment.live):
-                self.placed_again(self._holds[request_id])
+                self._place_again(self._holds[request_id])
+
+    def _place_again(self, hold: AccountedHold) -> None:
+        segment = self._appended(_held(hold))
+        if segment is not None:
+            if hold.segment is not None:
+                hold.segment.live.discard(hold.request_id)
+            self._pin(hold, segment)
 
 
 def _held(hold: AccountedHold) -> HeldRecord:
@@ -123,6 +124,6 @@ def _held(hold: AccountedHold) -> HeldRecord:
         scopes=hold.scopes,
         operation=hold.operation,
         stream=hold.stream,
-        attempts=hold.attempts,
-        last_attempt=hold.last_attempt,
+        attempts=hold.attempt - 1,
+        last_attempt=hold.attempt - 1,
     )

@@ -13,7 +13,7 @@ from breakeven.policy.virtual_key import VirtualKey
 
 
 class Hold(Protocol):
-    """Money set aside for one request, and room for its rows in the journal."""
+    """Money set aside for one attempt at a request, and room for its row in the journal."""
 
     request_id: str
     bound_nano_usd: int
@@ -61,12 +61,10 @@ class LedgerStore(Protocol):
         """
         ...
 
-    async def settle(self, hold: Hold, entry: LedgerEntry, *, last: bool = True) -> None:
-        """Record an attempt, count its cost under the hold's budgets, and free what it needs no more.
+    async def settle(self, hold: Hold, entry: LedgerEntry) -> None:
+        """Record a hold's attempt, count its cost under the hold's budgets, and free the hold.
 
-        With ``last = False`` the hold stays for the next attempt: whole where its budgets have room for that beside
-        what the attempt cost, else as much of it as the attempt left. ``bound_nano_usd`` says how much: an attempt
-        that may cost more is not to be sent. The window is the one the hold was placed in.
+        The windows are those that the hold was placed in. The next attempt has a hold of its own.
         """
         ...
 

@@ -18,7 +18,8 @@ from breakeven.policy.scope import Scope
 class HeldRecord(msgspec.Struct, frozen=True, array_like=True, tag="held"):
     """A hold was placed: enough to write a row for it should the process die. ``at_ns`` says in which windows.
 
-    ``attempts`` counts the attempts that were recorded before this record was written once more.
+    ``attempts`` counts the attempts at the request before the one that it is for. (Holds once served several, the last
+    of which is ``last_attempt``.)
     """
 
     request_id: str
@@ -32,7 +33,10 @@ class HeldRecord(msgspec.Struct, frozen=True, array_like=True, tag="held"):
 
 
 class EntryRecord(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
-    """An attempt was recorded; ``last`` frees its hold. The scopes make it whole without the hold's own record."""
+    """An attempt was recorded, which frees its hold. The scopes make it whole without the hold's own record.
+
+    ``first`` says that it is the request's first. ``last`` is false only in older journals, whose holds served several.
+    """
 
     entry: LedgerEntry
     at_ns: int

@@ -161,10 +161,16 @@ class SqliteLedger:
         refused = self._asked(group.accounts, request_id, bound_nano_usd)
         if refused is not None:
             return refused
-        hold = AccountedHold(request_id, scopes, group.accounts, bound_nano_usd, at_ns)
-        hold.operation = operation
-        hold.stream = stream
-        hold.attempts = hold.last_attempt = attempt - 1
+        hold = AccountedHold(
+            request_id=request_id,
+            attempt=attempt,
+            scopes=scopes,
+            accounts=group.accounts,
+            bound_nano_usd=bound_nano_usd,
+            at_ns=at_ns,
+            operation=operation,
+            stream=stream,
+        )
         self._journal.placed(hold, group.name_bytes)
         self._accounts.reserve(hold)
         self._commit.wake()
@@ -240,30 +246,21 @@ class SqliteLedger:
         if account is not None and account.line is line and line.is_empty:
             account.line = None
 
-    async def settle(self, hold: Hold, entry: LedgerEntry, *, last: bool = True) -> None:
-        """Record an attempt, count its cost under the hold's budgets, and free what it needs no more.
-
-        With ``last = False`` the hold stays for the next attempt: whole where its budgets have room for that, else
-        as much of it as the attempt left, which ``bound_nano_usd`` then says.
+    async def settle(self, hold: Hold, entry: LedgerEntry) -> None:
+        """Record a hold's attempt, count its cost under the hold's budgets, and free the hold.
 
         Raises:
-            ValueError: the hold is not open, the entry is not its next attempt, or no request has such amounts.
+            ValueError: the hold is not open or not of this attempt, or no request has such amounts.
         """
         held = self._open(hold)
-        if entry.request_id != held.request_id or entry.attempt <= held.last_attempt:
-            raise ValueError(f"attempt {entry.attempt} of {entry.request_id} is not the next of {held.request_id}")
+        if entry.attempt != held.attempt or entry.request_id != held.request_id:
+            raise ValueError(
+                f"attempt {entry.attempt} of {entry.request_id} is not attempt {held.attempt} of {held.request_id}"
+            )
         check_storable(entry)
-        cost_nano_usd = entry.effective_nano_usd
-        settled = self._journal.recorded(held, entry, last=last)
-        self._accounts.count(held, cost_nano_usd)
-        held.attempts += 1
-        held.last_attempt = entry.attempt
+        settled = self._journal.recorded(held, entry)
+        self._accounts.free(held, entry.effective_nano_usd)
         self._note(settled)
-        if last:
-            self._journal.ended(held)
-            self._accounts.free(held)
-        elif self._accounts.keep(held, cost_nano_usd):
-            self._journal.placed_again(held)
         for observer in self.observers:
             observer(entry)
 
@@ -275,14 +272,13 @@ class SqliteLedger:
         self._commit.put(settled)
 
     async def release(self, hold: Hold) -> None:
-        """Free a hold of which nothing was sent, or nothing more will be.
+        """Free a hold of which nothing was sent.
 
         Raises:
             ValueError: the hold is not open.
         """
         held = self._open(hold)
         self._journal.freed(held)
-        self._journal.ended(held)
         self._accounts.free(held)
         self._commit.wake()
 

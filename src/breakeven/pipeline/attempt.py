@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
+from msgspec import structs
+
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, Unavailable
 from breakeven.ledger.entry import LedgerEntry, UsageBasis
@@ -73,6 +75,8 @@ class Attempt:
             InputError: a header of the client cannot be passed on; nothing was sent.
         """
         self.prepared = prepared
+        if prepared.marked_by == "gateway":  # what was asked for says how long the writes that are billed are kept
+            self.question = structs.replace(self.question, body=prepared.body)
         headers_out = self._headers_out() if self.question.stream else ()
         self.relay = Relay(self.question, self.codec, reply, headers_out)
         self._started_at = perf_counter()

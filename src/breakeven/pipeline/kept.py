@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from time import time_ns
 
 from breakeven.cache.response_store import StoredAnswer
@@ -27,8 +28,7 @@ def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer 
         judged = storable(operation, flight.body, pure_tools=rule.pure_tools)
     else:
         pieces = (*flight.recording.pieces, flight.ending)
-        data = (told for told in map(event_data, split_events(b"".join(pieces))) if told)
-        judged = storable_stream(operation, data, pure_tools=rule.pure_tools)
+        judged = storable_stream(operation, _event_data(pieces), pure_tools=rule.pure_tools)
     if judged.reason is not None:
         return judged.reason
     at_ns = time_ns()
@@ -45,3 +45,12 @@ def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer 
         stored_at_ns=at_ns,
         expires_at_ns=at_ns + int(rule.ttl_s * NS_PER_S),
     )
+
+
+def _event_data(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The data of all events; nearly every piece is one event of one line."""
+    for piece in pieces:
+        if piece.startswith(b"data: ") and piece.find(b"\n") == len(piece) - 2:
+            yield piece[6:-2]
+        else:
+            yield from filter(None, map(event_data, split_events(piece)))

@@ -11,7 +11,6 @@ from breakeven.policy.rate_limit import RateLimiter, RateRefusal
 from breakeven.policy.virtual_key import RateLimits, VirtualKey
 from breakeven.upstreams.wire import Question
 
-_UNLIMITED: Final = RateLimits()
 _BYTES_PER_TOKEN: Final = 4
 
 
@@ -55,7 +54,7 @@ class KeyLimits:
         Raises:
             Refusal: a limit is in the way; when to ask again is in it.
         """
-        if key.limits == _UNLIMITED:
+        if key.limits.are_none:
             return None
         return self._take(key, _estimated_tokens(question))
 
@@ -65,7 +64,7 @@ class KeyLimits:
         Raises:
             Refusal: another limit than that of tokens is in the way.
         """
-        return None if key.limits == _UNLIMITED else self._take(key, 0)
+        return None if key.limits.are_none else self._take(key, 0)
 
     def _take(self, key: VirtualKey, tokens: int) -> Taken:
         limits, limiter = self._limiters.get(key.key_id, (None, None))

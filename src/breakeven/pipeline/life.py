@@ -11,6 +11,7 @@ from breakeven.ledger.ledger_store import Hold
 from breakeven.pipeline.answers import Answerer
 from breakeven.pipeline.attempt import Attempt
 from breakeven.pipeline.call import Call
+from breakeven.pipeline.prepared import Prepared
 from breakeven.pipeline.refusal import Refusal, budget_held, no_codec, over_budget, too_dear
 from breakeven.pipeline.reply import Reply
 from breakeven.pipeline.settled import bound_usage
@@ -125,7 +126,7 @@ class RequestLife:
             body = codec.request(self._question, target.model, self._output_limit(target, scopes))
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
-        prepared = self._shared.preparation.prepare(self._call.key.tenant, self._question, target, codec.path, body)
+        prepared = self._prepared(target, codec.path, body)
         number = self._attempts + 1
         at_ns, hold = await self._hold(target, scopes, number, prepared.body)
         if self._reply.gone:
@@ -160,6 +161,13 @@ class RequestLife:
         if attempt.is_final:
             self._answerer.give(attempt, self._cost_nano_usd)
         return attempt
+
+    def _prepared(self, target: Target, path: str, body: bytes) -> Prepared:
+        """What is sent; the same again where an attempt is repeated, so that nothing is learned from it twice."""
+        last = self._attempt
+        if last is not None and last.target is target and last.prepared.written == body:
+            return last.prepared
+        return self._shared.preparation.prepare(self._call.key.tenant, self._question, target, path, body)
 
     async def _hold(self, target: Target, scopes: tuple[Scope, ...], number: int, sent: bytes) -> tuple[int, Hold]:
         """Set the worst case aside, waiting for other requests to be settled where only they are in the way."""
@@ -197,7 +205,7 @@ class RequestLife:
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         try:
-            bound = target.prices.cost(usage, at_ns, processing).effective_nano_usd
+            bound = target.prices.paid_nano_usd(usage, at_ns, processing)
         except InputError as error:
             raise Refusal(400, "not_priced", f"{error.message}: what has no price is not sent") from error
         cap = self._call.key.max_nano_usd_per_request

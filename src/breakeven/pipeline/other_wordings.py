@@ -29,10 +29,10 @@ class OtherWordings(Protocol):
         """How a request is recognised, and the answer that another wording of it has; None for no single question."""
         ...
 
-    def bought(self, told: Reworded, before: StoredAnswer | None, key: bytes, answer: StoredAnswer) -> None:
-        """An answer was bought and is remembered under ``key``; ``before`` is that of the other wording.
+    def bought(self, told: Reworded, key: bytes, answer: StoredAnswer) -> None:
+        """An answer was bought and is remembered under ``key``: other wordings may have it.
 
-        Returns at once: they are compared when nobody waits for it.
+        Where another wording has one, they are compared when nobody waits for it; returns at once.
         """
         ...
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.ledger.entry import MarkedBy
+from breakeven.pipeline.prompt_marker import Told
 from breakeven.policy.json_minify import minified
 from breakeven.upstreams.tool_results import with_rewritten_results
 
@@ -31,11 +32,16 @@ NOTHING_REMOVED = Removed()
 
 
 class Prepared(Struct, frozen=True, kw_only=True, gc=False):
-    """A body to send. ``marked_by`` is the gateway only where the provider caches nothing without its marks."""
+    """A body to send. ``marked_by`` is the gateway only where the provider caches nothing without its marks.
 
+    ``written`` is what the codec wrote, which it was made from; ``told`` is what the bill will teach.
+    """
+
+    written: bytes
     body: bytes
     removed: Removed = NOTHING_REMOVED
     marked_by: MarkedBy = "none"
+    told: Told | None = None
 
 
 def minified_results(body: bytes, path: str) -> tuple[bytes, Removed]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from breakeven.catalog.price_card import PriceCard
 from breakeven.catalog.pricing import RowPricer
@@ -39,7 +39,7 @@ Raises:
 """
 
 
-class RowCost(NamedTuple):
+class RowCost(Struct, frozen=True, gc=False):
     """One row's money in nano-dollars, and where its price comes from."""
 
     list_nano_usd: int
@@ -48,7 +48,7 @@ class RowCost(NamedTuple):
     checked_on: str
 
 
-class _Pricers(NamedTuple):
+class _Pricers(Struct, frozen=True):
     published: RowPricer
     paid: RowPricer
     until_ns: int
@@ -105,6 +105,14 @@ class TargetPrices:
             return 0
         paid = self._at(at_ns, processing).paid
         return paid.nano_usd(structs.replace(usage, **_UNCACHED)) - paid.nano_usd(usage)
+
+    def paid_nano_usd(self, usage: Usage, at_ns: int, processing: str = "standard") -> int:
+        """`RowCost.effective_nano_usd` alone.
+
+        Raises:
+            InputError: no price covers it.
+        """
+        return self._at(at_ns, processing).paid.nano_usd(usage)
 
     def removed_nano_usd(self, usage: Usage, removed_tokens: int, at_ns: int, processing: str = "standard") -> int:
         """What input tokens that were not sent would have cost beside these, as much of them cached as of the others.

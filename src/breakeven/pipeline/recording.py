@@ -18,6 +18,11 @@ Heads = Callable[[Headers], Headers]
 """The headers that one client gets, from those that came."""
 
 
+def as_they_are(headers: Headers) -> Headers:
+    """The headers that came."""
+    return headers
+
+
 class Recording:
     """The pieces of one stream. ``on_change`` is called when a client joins, leaves, is full or has caught up."""
 
@@ -56,8 +61,8 @@ class Recording:
         """A piece has come."""
         self.pieces.append(piece)
         self._kept_bytes += len(piece)
-        for listener in tuple(self.listeners):
-            listener.pump()
+        for listener in self.listeners:
+            listener.hear(piece)
         if self._kept_bytes > MOST_KEPT_BYTES:
             self._let_go()
 
@@ -123,6 +128,15 @@ class Listener:
         self.begun = True
         self._reply.begin(self._recording.status, self._heads(self._recording.headers))
         self.pump()
+
+    def hear(self, piece: bytes) -> None:
+        """A piece has come. Whoever has all before it gets it at once: so it is with nearly all."""
+        recording = self._recording
+        if self.full or self._waits_for_turn or self.position + 1 - recording.dropped < len(recording.pieces):
+            self.pump()
+        else:
+            self.position += 1
+            self._reply.piece(piece)
 
     def pump(self) -> None:
         """Send what is there, some in each turn, as long as the client takes it."""

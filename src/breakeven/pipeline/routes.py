@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final
 
 from breakeven.errors import BreakevenError
 from breakeven.pipeline.refusal import Refusal
-from breakeven.pipeline.target import Route
+from breakeven.pipeline.target import Route, Target
 
 Resolve = Callable[[str], Route]
 """Make the route of a model that no configuration names.
@@ -37,10 +37,14 @@ class Routes:
     @property
     def deployments(self) -> frozenset[tuple[str, str]]:
         """Every deployment that a route has, by the names of its upstream and model."""
-        routes = (*self._configured.values(), *self._resolved.values())
-        return frozenset(
-            (target.name, target.model) for route in routes for target in (*route.targets, *route.fallbacks)
-        )
+        return frozenset((target.name, target.model) for target in self.targets)
+
+    @property
+    def targets(self) -> Iterator[Target]:
+        """The targets and fallbacks of every route."""
+        for route in (*self._configured.values(), *self._resolved.values()):
+            yield from route.targets
+            yield from route.fallbacks
 
     @property
     def is_empty(self) -> bool:

@@ -20,7 +20,7 @@ from random import random
 from typing import Final, NamedTuple
 
 from breakeven.cache.embedding import Embedder, Vectors, load_embedder
-from breakeven.cache.response_store import StoredAnswer
+from breakeven.cache.response_store import ResponseStore, StoredAnswer
 from breakeven.cache.semantic_evidence import Basis, EvidenceStore
 from breakeven.cache.semantic_store import Entry, SemanticStore
 from breakeven.pipeline.given import Asked
@@ -63,12 +63,14 @@ class SemanticAnswers:
     def __init__(
         self,
         path: Path,
+        store: ResponseStore,
         embedder: Embedder,
         *,
         chance: Callable[[], float] = random,
         judge: Judge | None = None,
     ) -> None:
-        self._path, self._embedder, self._chance, self._judge = path, embedder, chance, judge
+        self._path, self._answers, self._embedder = path, store, embedder
+        self._chance, self._judge = chance, judge
         self._store = SemanticStore()
         self._known: dict[Basis, tuple[Evidence, float]] = {}
         self._evidence: EvidenceStore | None = None
@@ -77,19 +79,26 @@ class SemanticAnswers:
         self.counts: Counter[str] = Counter()
 
     @classmethod
-    def open(cls, path: Path) -> SemanticAnswers:
+    def open(cls, path: Path, store: ResponseStore) -> SemanticAnswers:
         """With the embedder of this installation, and the evidence of a cache file, which is made when it is needed.
 
         Raises:
             Unavailable: the embedding model is not installed.
         """
-        return cls(path, load_embedder())
+        return cls(path, store, load_embedder())
 
     def reworded(self, asked: Asked, scope: KeyScope, rule: SemanticRule) -> Reworded | None:
         """As `OtherWordings.reworded`.
 
         An answer may be served if the evidence clears and the request is not drawn for the audit.
         """
+        try:
+            return self._reworded(asked, scope, rule)
+        except Exception:
+            LOG.exception("no other wording could be looked for")
+            return None
+
+    def _reworded(self, asked: Asked, scope: KeyScope, rule: SemanticRule) -> Reworded | None:
         question = single_question(scope.operation, asked.question.fields)
         partition = None if question is None else cache_key(scope, question.rest, asked.call.headers)
         if question is None or partition is None:
@@ -109,18 +118,18 @@ class SemanticAnswers:
         clears = rule.mode == "serve" and self._believed(meant.basis).serving
         return Reworded(key, clears and self._chance() >= rule.audit_frac, meant)
 
-    def bought(self, told: Reworded, before: StoredAnswer | None, key: bytes, answer: StoredAnswer) -> None:
+    def bought(self, told: Reworded, key: bytes, answer: StoredAnswer) -> None:
         """As `OtherWordings.bought`."""
         meant = told.meant
         if not isinstance(meant, Meant):
             return
         self._store.add(meant.partition, meant.form, Entry(meant.vector, key, answer.expires_at_ns))
-        if before is None:
+        if not told.key:
             return
         if len(self._comparing) >= MOST_WAITING:
             self.counts["dropped"] += 1
             return
-        task = asyncio.get_running_loop().create_task(self._compare(meant, before, answer))
+        task = asyncio.get_running_loop().create_task(self._compare(meant, told.key, answer))
         self._comparing.add(task)
         task.add_done_callback(self._comparing.discard)
 
@@ -131,9 +140,14 @@ class SemanticAnswers:
         if self._evidence is not None:
             self._evidence.close()
 
-    async def _compare(self, meant: Meant, before: StoredAnswer, bought: StoredAnswer) -> None:
+    async def _compare(self, meant: Meant, key: bytes, bought: StoredAnswer) -> None:
+        """Hold a bought answer against the remembered one, unless that has gone meanwhile."""
         loop = asyncio.get_running_loop()
         try:
+            before = await self._answers.get(key, time.time_ns())
+            if before is None:
+                self.counts["gone"] += 1
+                return
             texts = await loop.run_in_executor(self._thread, _texts, meant.operation, before, bought)
             wrong = not await self._is_same(meant.text, *texts)
             seen = await loop.run_in_executor(self._thread, partial(self._record, meant.basis, wrong=wrong))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
@@ -18,11 +20,12 @@ _WINDOW_TOKENS: Final = 1_048_576
 """Taken for a context window that no source states: the largest that is offered widely."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class AddedTokens:
-    """The most that a deployment adds to an input beyond what was sent: 512, or what it was seen to add."""
+    """The most that a deployment adds to an input beyond what was sent: as stated, or as it was seen to add."""
 
     tokens: int = 512
+    stated_tokens: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +96,14 @@ class Target:
         return (question.max_output_tokens or self.max_output_tokens) * question.choices
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True):
     """A deployment that a request may go to, and why to this one."""
 
     target: Target
     reasons: tuple[Reason, ...]
 
 
-class RouteCache(NamedTuple):
+class RouteCache(Struct, frozen=True):
     """What a route says of remembered answers, and what serves it: of another, its answers are not these."""
 
     rule: CacheRule

@@ -95,7 +95,8 @@ class TokenCount:
             decision=decision(target.model, target.name, candidate.reasons),
         )
         try:
-            attempt.start(Prepared(body=_CODEC.request(self._question, target.model, None)), self._reply)
+            body = _CODEC.request(self._question, target.model, None)
+            attempt.start(Prepared(written=body, body=body), self._reply)
         except InputError as error:
             raise Refusal(400, "invalid_request", error.message) from error
         return attempt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from breakeven.catalog.evidence import Assumption
@@ -22,7 +22,9 @@ DEFAULT_MODELS: Final = {
 """The model that stands for a provider where none is named, November 2026: of the middle of its range."""
 
 
-def billed_card(model: str | None, provider: str | None, at: date, prices: PriceConfig) -> tuple[PriceCard, Assumption]:
+def billed_card(
+    model: str | None, provider: str | None, at: date | datetime, prices: PriceConfig
+) -> tuple[PriceCard, Assumption]:
     """The price card of the model that was named, or of the provider's default, and the assumption that says so.
 
     Raises:
@@ -33,7 +35,8 @@ def billed_card(model: str | None, provider: str | None, at: date, prices: Price
     if model is not None:
         card = find_card(model, provider=provider, at=at, config=prices)
         return card, _assumption(card, "as it was asked for")
-    sold = matching_cards((), at, provider=provider or DEFAULT_PROVIDER, processing="standard", config=prices)
+    day = at.date() if isinstance(at, datetime) else at
+    sold = matching_cards((), day, provider=provider or DEFAULT_PROVIDER, processing="standard", config=prices)
     named = sold[0].provider if sold else str(provider)
     if named not in DEFAULT_MODELS:
         raise InputError(

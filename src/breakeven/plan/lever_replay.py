@@ -13,6 +13,7 @@ from breakeven.catalog.evidence import Assumption
 from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import TraceError
 from breakeven.options.replayed_bills import CONFIDENCE, DRAWS, STRETCHES, Bills, plain_bills, saving
+from breakeven.plan.lever_prompts import prefix_min_tokens, prompt_cache_result
 from breakeven.plan.lever_report import LEVERS, LeverName, LeverReport, LeverResult, PrefixShare, Repetition
 from breakeven.plan.repeats import (
     ASSUMED_OUTPUT_TOKENS_PER_S,
@@ -34,8 +35,8 @@ ANSWER_TTL_S: Final = 3_600.0
 PREFIX_TTLS_S: Final = (300.0, 3_600.0, FOR_EVER_S)
 """Lives for which the share of repeated prefixes is told: what providers sell, and the most there could be."""
 
-PREFIX_MIN_TOKENS: Final = 1_024
-"""The shortest prefix that most providers cache; see the catalogue for each model's."""
+USUAL_MIN_TOKENS: Final = 1_024
+"""The shortest prefix that most providers cache, for models of which the catalogue does not say."""
 
 _NO_HASH: Final = "the trace has neither hash_ids nor request_hash: how much of it repeats is unknown"
 
@@ -79,10 +80,14 @@ def replay_levers(question: LeverQuestion) -> LeverReport:
     without = plain_bills(question.card, trace.input_tokens, trace.output_tokens)
     repeats = _Repeats(question, without)
     results = tuple(
-        repeats.result(name) if name != "prompt-cache" else _prompt_cache(question, without) for name in question.levers
+        prompt_cache_result(trace, question.card, question.stated_ttl_s, without)
+        if name == "prompt-cache"
+        else repeats.result(name)
+        for name in question.levers
     )
     if question.asked is not None and results[0].unknown:
         raise TraceError(f"{trace.name}: what the {question.asked} saves is unknown", cause=results[0].unknown)
+    min_tokens = prefix_min_tokens(question.card) or USUAL_MIN_TOKENS
     return LeverReport(
         trace_name=trace.name,
         requests=trace.rows,
@@ -90,12 +95,11 @@ def replay_levers(question: LeverQuestion) -> LeverReport:
         input_tokens=int(trace.input_tokens.sum()),
         output_tokens=int(trace.output_tokens.sum()),
         card=question.card,
-        ttl_s=question.ttl_s,
         asked=question.asked,
         levers=results,
         repetition=repeats.repetition(),
-        prefixes=_prefixes(trace),
-        prefix_min_tokens=PREFIX_MIN_TOKENS,
+        prefixes=_prefixes(trace, min_tokens),
+        prefix_min_tokens=min_tokens,
         assumptions=(*question.assumptions, *_assumptions(question)),
         notes=trace.notes,
     )
@@ -126,6 +130,7 @@ class _Repeats:
         return LeverResult(
             name=name,
             rule=rule,
+            ttl_s=self._question.ttl_s if name == "response-cache" else None,
             hits=int(found.hits.sum()),
             saving=saving(self._without, with_lever, self._trace.arrivals_s, self._trace.span_s),
         )
@@ -140,6 +145,7 @@ class _Repeats:
             requests_frac=float(again.mean()),
             input_tokens_frac=_share(trace.input_tokens, again),
             usd_frac=_share(self._without.nano_usd, again) if billed else None,
+            ttl_s=self._question.ttl_s,
             within_ttl_frac=float(kept.hits.mean()),
             single_flight_frac=float(flown.hits.mean()),
             unknown_requests=int((trace.contents == NO_CONTENT).sum()),
@@ -150,15 +156,11 @@ def _share(amounts: NDArray[np.int64], marked: NDArray[np.bool_]) -> float:
     return float(amounts[marked].sum()) / max(1, int(amounts.sum()))
 
 
-def _prompt_cache(question: LeverQuestion, without: Bills) -> LeverResult:
-    return LeverResult(name="prompt-cache", rule="", unknown="not replayed yet")
-
-
-def _prefixes(trace: Trace) -> tuple[PrefixShare, ...] | None:
+def _prefixes(trace: Trace, min_tokens: int) -> tuple[PrefixShare, ...] | None:
     blocks = trace.blocks
     if blocks is None:
         return None
-    shares = repeated_prefix_fracs(trace, blocks, PREFIX_TTLS_S, PREFIX_MIN_TOKENS)
+    shares = repeated_prefix_fracs(trace, blocks, PREFIX_TTLS_S, min_tokens)
     return tuple(
         PrefixShare(ttl_s=ttl_s, input_tokens_frac=share) for ttl_s, share in zip(PREFIX_TTLS_S, shares, strict=True)
     )

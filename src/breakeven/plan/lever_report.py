@@ -37,11 +37,13 @@ class LeverResult:
     """One lever over one trace; ``unknown`` says why there is no figure, and is empty where there is one.
 
     ``hits`` are requests whose answer is not bought, or, of the prompt cache, requests that read from it. ``rule`` is
-    what the lever does, in words. ``compared`` are bill ratios of other ways to do the same.
+    what the lever does, in words, ``ttl_s`` for how long it keeps an answer or a prefix, None where it keeps none.
+    ``compared`` are bill ratios of other ways to do the same.
     """
 
     name: LeverName
     rule: str
+    ttl_s: float | None = None
     hits: int | None = None
     saving: Saving | None = None
     unknown: str = ""
@@ -52,13 +54,14 @@ class LeverResult:
 class Repetition:
     """How much of a trace repeats whole requests, as shares 0..1 of its requests, input tokens and dollars.
 
-    ``within_ttl_frac`` of the requests repeat one whose answer is still kept or under way, ``single_flight_frac`` one
-    that is under way. ``unknown_requests`` have no hash: they count as not repeated.
+    ``within_ttl_frac`` of the requests repeat one whose answer is still kept, for ``ttl_s``, or under way,
+    ``single_flight_frac`` one that is under way. ``unknown_requests`` have no hash: they count as not repeated.
     """
 
     requests_frac: float
     input_tokens_frac: float
     usd_frac: float | None
+    ttl_s: float
     within_ttl_frac: float
     single_flight_frac: float
     unknown_requests: int
@@ -76,8 +79,7 @@ class PrefixShare:
 class LeverReport:
     """What each lever would save on a trace. ``repetition`` and ``prefixes`` are None where the trace does not tell.
 
-    ``asked`` is the one lever that was asked for, None for all. ``ttl_s`` is how long an answer is kept,
-    ``span_s`` the time that the trace stands for.
+    ``asked`` is the one lever that was asked for, None for all; ``span_s`` the time that the trace stands for.
     """
 
     trace_name: str
@@ -86,7 +88,6 @@ class LeverReport:
     input_tokens: int
     output_tokens: int
     card: PriceCard
-    ttl_s: float
     asked: LeverName | None
     levers: tuple[LeverResult, ...]
     repetition: Repetition | None

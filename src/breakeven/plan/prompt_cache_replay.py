@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from breakeven.policy.prompt_cache import Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 
 
 class PrefixRequest(NamedTuple):
@@ -34,6 +35,30 @@ class PromptCacheReplay:
     requests: int
 
 
-def replay_prompt_cache(requests: Iterable[PrefixRequest], rule: PromptCacheRule) -> PromptCacheReplay:
-    """Replay requests, in order of arrival, through the policy that the gateway marks by."""
-    raise NotImplementedError
+def replay_prompt_cache(
+    requests: Iterable[PrefixRequest], rule: PromptCacheRule, told: Callable[[Marks], None] | None = None
+) -> PromptCacheReplay:
+    """Replay requests, in order of arrival, through the policy that the gateway marks by.
+
+    ``told`` is called with the marks of each request.
+    """
+    policy = PromptCachePolicy(rule)
+    read = written = total = count = 0
+    for at_s, input_tokens, prefixes in requests:
+        marks = policy.decide(prefixes, input_tokens, at_s)
+        read += marks.read_tokens
+        written += marks.written_tokens
+        if told is not None:
+            told(marks)
+        total += input_tokens
+        count += 1
+    saved = [frac / max(1, total) for frac in policy.saved]
+    return PromptCacheReplay(
+        input_bill_ratio=1 - saved[4],
+        fixed_ratios={"none": 1.0, "seen-before": 1 - saved[1], "all": 1 - saved[2]},
+        read_tokens=read,
+        written_tokens=written,
+        fresh_tokens=total - read - written,
+        input_tokens=total,
+        requests=count,
+    )

@@ -79,27 +79,37 @@ def repeated_prefix_fracs(
     Each sending prolongs a block's life, as at providers. A prefix of fewer than ``min_tokens`` counts for nothing.
     """
     counts = np.diff(blocks.offsets)
-    owners = np.repeat(np.arange(trace.rows), counts)
-    ages_s = _ages_s(blocks.ids, trace.arrivals_s[owners], owners)
+    owners = np.repeat(np.arange(trace.rows, dtype=np.int32), counts)
+    again, gaps_s = _sent_again(blocks.ids, owners, trace.arrivals_s)
     input_tokens = max(1, int(trace.input_tokens.sum()))
     found = []
     for ttl_s in ttls_s:
-        stale = np.flatnonzero(~(ages_s <= ttl_s))
+        stale = np.ones(len(owners), dtype=bool)
+        stale[again[gaps_s <= ttl_s]] = False
+        first_stale = np.flatnonzero(stale)
         leading = counts.copy()
-        np.minimum.at(leading, owners[stale], stale - blocks.offsets[owners[stale]])
+        np.minimum.at(leading, owners[first_stale], first_stale - blocks.offsets[owners[first_stale]])
         reused = np.minimum(leading * blocks.block_tokens, trace.input_tokens)
         found.append(int(reused[reused >= min_tokens].sum()) / input_tokens)
     return tuple(found)
 
 
-def _ages_s(ids: NDArray[np.int64], sent_s: NDArray[np.float64], owners: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Seconds since another request sent the same block; NaN for the first, or twice in one request."""
+def _sent_again(
+    ids: NDArray[np.int64], owners: NDArray[np.int32], arrivals_s: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places of blocks that an earlier request sent, too, and the seconds since it did; both of shape (repeats,).
+
+    A long trace has tens of millions of blocks, so what is no longer needed is dropped at once.
+    """
     order = np.argsort(ids, kind="stable")
-    ids, sent_s, owners = ids[order], sent_s[order], owners[order]
-    is_again = (ids[1:] == ids[:-1]) & (owners[1:] != owners[:-1])
-    ages_s = np.full(len(ids), np.nan)
-    ages_s[order[1:][is_again]] = (sent_s[1:] - sent_s[:-1])[is_again]
-    return ages_s
+    in_order = ids[order]
+    is_same = in_order[1:] == in_order[:-1]
+    del in_order
+    later, earlier = order[1:][is_same], order[:-1][is_same]
+    del order
+    is_other = owners[later] != owners[earlier]
+    later, earlier = later[is_other], earlier[is_other]
+    return later, arrivals_s[owners[later]] - arrivals_s[owners[earlier]]
 
 
 def _groups(contents: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -106,23 +106,22 @@ def cache_key(
     ``fields`` is the top level of the body, of a name that occurs twice the value that is sent on. Within a value
     nothing may occur twice: readers differ in which one they take.
     """
-    canonical = _canonical(fields, neutral_fields(scope.operation))
+    canonical = _canonical(fields, _NEUTRAL[scope.operation])
     if canonical is None:
         return None
-    tag, begun = _begun(scope, version)
+    tag, begun = _begun(scope, tuple([headers.get(name, b"") for name in TELLING_HEADERS]), version)
     digest = begun.copy()
-    digest.update(_framed(*(headers.get(name, b"") for name in TELLING_HEADERS)))
     digest.update(canonical)
     key: bytes = tag + digest.digest()
     return key
 
 
 @lru_cache(maxsize=4096)
-def _begun(scope: KeyScope, version: int) -> tuple[bytes, Any]:
-    """A tenant's tag, and a digest of what is the same for all its requests to one model."""
+def _begun(scope: KeyScope, told: tuple[bytes, ...], version: int) -> tuple[bytes, Any]:
+    """A tenant's tag, and a digest of what is the same for many of its requests."""
     epoch, operation = b"%d" % scope.epoch, scope.operation.encode()
-    whole = _framed(b"breakeven", b"%d" % version, scope.tenant.encode(), epoch, operation, scope.route)
-    return tenant_tag(scope.tenant), sha256(whole)
+    whole = (b"breakeven", b"%d" % version, scope.tenant.encode(), epoch, operation, scope.route, *told)
+    return tenant_tag(scope.tenant), sha256(_framed(*whole))
 
 
 def _framed(*parts: bytes) -> bytes:
@@ -136,17 +135,13 @@ def _canonical(fields: Mapping[str, Raw], neutral: Mapping[str, str]) -> bytes |
     A colon stands in JSON once behind each name, or within a text. So as many colons come out as went in, unless a
     name that occurred twice was dropped, or a colon was written as an escape, which no writer does.
     """
-    values: dict[str, Any] = {}
-    colons = 0
+    sent = {name: raw for name, raw in fields.items() if name not in neutral}
+    whole = b"".join(sent.values())
+    if whole.find(b"\\") >= 0 and (whole.rfind(b"\\u003a") >= 0 or whole.rfind(b"\\u003A") >= 0):
+        return None
     try:
-        for name, raw in fields.items():
-            if name not in neutral:
-                values[name] = _VALUE.decode(raw)
-                text = bytes(raw)
-                if text.find(b"\\u003") >= 0 and (text.find(b"\\u003a") >= 0 or text.find(b"\\u003A") >= 0):
-                    return None
-                colons += text.count(b":") + 1 + name.count(":")
-        canonical = _SORTED.encode(values)
+        canonical = _SORTED.encode({name: _VALUE.decode(raw) for name, raw in sent.items()})
     except _UNREADABLE:
         return None
+    colons = whole.count(b":") + len(sent) + "".join(sent).count(":")
     return canonical if canonical.count(b":") == colons else None

@@ -95,7 +95,14 @@ _OWN_TOOLS: Final = frozenset((None, "function", "custom", "namespace"))
 _LINK: Final = re.compile(rb'"(?:image_|file_|video_|audio_)?url"\s*:\s*"https?:')
 """Quotes within a text are escaped in JSON, so a text that speaks of ``"url": "https:`` is none."""
 
-_TOOL_SIGNS: Final = (b"tool", b"function", b"_output", b"\\u")
+_RESULT_SIGNS: Final[Mapping[Operation, tuple[bytes, ...]]] = {
+    "chat": (b'"tool"', b'"function"'),
+    "responses": (b'_output"',),
+    "messages": (b'tool_result"',),
+}
+"""What stands in a prompt with a tool's result, if no letter is an escape: only then is the prompt looked into."""
+
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[2-7]")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -153,9 +160,9 @@ def _beyond_flags(operation: Operation, fields: Mapping[str, Raw], rule: CacheRu
     prompt = fields.get("input" if operation == "responses" else "messages")
     if prompt is not None:
         text = bytes(prompt)
-        if text.find(b"http") >= 0 and _LINK.search(text):
+        if text.rfind(b'"http') >= 0 and _LINK.search(text):
             yield "linked"
-        if not rule.pure_tools and _has_tool_results(text):
+        if not rule.pure_tools and _has_tool_results(text, _RESULT_SIGNS.get(operation, ())):
             yield "tool_results"
 
 
@@ -174,8 +181,9 @@ def _asks_logprobs(operation: Operation, fields: Mapping[str, Raw]) -> bool:
     return operation == "responses" and "include" in fields and b"logprobs" in bytes(fields["include"])
 
 
-def _has_tool_results(prompt: bytes) -> bool:
-    if not any(prompt.find(sign) >= 0 for sign in _TOOL_SIGNS):
+def _has_tool_results(prompt: bytes, signs: tuple[bytes, ...]) -> bool:
+    escaped = prompt.find(b"\\") >= 0 and _ESCAPED_LETTER.search(prompt)
+    if not escaped and not any(prompt.rfind(sign) >= 0 for sign in signs):
         return False
     turns = _TURNS.decode(prompt)
     return isinstance(turns, list) and any(map(_is_tool_result, turns))

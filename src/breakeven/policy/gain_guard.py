@@ -9,10 +9,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRule:
-    """How much is looked at, and how long a policy rests that lost; each rest in a row is twice as long."""
+    """How much is looked at, and how long a policy rests that lost.
+
+    The last ``rows`` count, once there are ``least_rows``, or ``probation_rows`` after a rest. Each rest in a row is
+    twice as long.
+    """
 
     rows: int = 64
     least_rows: int = 32
+    probation_rows: int = 8
     first_rest_s: float = 900.0
     longest_rest_s: float = 86_400.0
 
@@ -23,13 +28,13 @@ GUARD_RULE: Final = GuardRule()
 class GainGuard:
     """Sums what the last rows saved. Where that is less than nothing, the policy rests, and then begins anew."""
 
-    __slots__ = ("_rest_s", "_resting_until_s", "_rule", "_saved", "_sum")
+    __slots__ = ("_least_rows", "_rest_s", "_resting_until_s", "_rule", "_saved", "_sum")
 
     def __init__(self, rule: GuardRule = GUARD_RULE) -> None:
         self._rule = rule
         self._saved: deque[int] = deque()
         self._sum = 0
-        self._rest_s = rule.first_rest_s
+        self._rest_s, self._least_rows = rule.first_rest_s, rule.least_rows
         self._resting_until_s = float("-inf")
 
     def rests(self, at_s: float) -> bool:
@@ -42,12 +47,13 @@ class GainGuard:
         self._sum += saved_nano_usd
         if len(self._saved) > self._rule.rows:
             self._sum -= self._saved.popleft()
-        if len(self._saved) < self._rule.least_rows:
+        if len(self._saved) < self._least_rows:
             return
         if self._sum >= 0:
-            self._rest_s = self._rule.first_rest_s
+            self._rest_s, self._least_rows = self._rule.first_rest_s, self._rule.least_rows
             return
         self._resting_until_s = at_s + self._rest_s
         self._rest_s = min(2 * self._rest_s, self._rule.longest_rest_s)
+        self._least_rows = self._rule.probation_rows
         self._saved.clear()
         self._sum = 0

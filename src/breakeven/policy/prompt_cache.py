@@ -13,12 +13,25 @@ class Prefix(NamedTuple):
     tokens: int
 
 
+class Marks(NamedTuple):
+    """Where to mark a prompt, and what the provider should then bill.
+
+    ``boundaries`` are indexes into the request's prefixes, ascending; empty is "send it without marks". Of the input,
+    ``read_tokens`` should come from the cache and ``written_tokens`` should be written to it; the rest is fresh.
+    """
+
+    boundaries: tuple[int, ...] = ()
+    read_tokens: int = 0
+    written_tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptCacheRule:
     """How a provider bills its prompt cache. The multipliers are of the price of a fresh input token.
 
     A prefix of fewer than ``min_tokens`` is not cached; what was written is kept for ``ttl_s``, anew with each read.
-    ``lookback`` is how many boundaries back from a mark the provider looks for what it has.
+    ``lookback`` is how many boundaries back from a mark the provider looks for what it has; None is a cache in which
+    every boundary below a mark can be read, whatever else was marked (token blocks, as in published traces).
     """
 
     write_multiplier: float
@@ -26,4 +39,14 @@ class PromptCacheRule:
     ttl_s: float
     min_tokens: int
     max_marks: int = 4
-    lookback: int = 20
+    lookback: int | None = 20
+
+    @property
+    def premium(self) -> float:
+        """What writing a token costs beyond sending it."""
+        return self.write_multiplier - 1
+
+    @property
+    def discount(self) -> float:
+        """What reading a token saves against sending it."""
+        return 1 - self.read_multiplier

@@ -29,5 +29,5 @@ class TokenScale:
             return
         seen = min(max(tokens / prompt_bytes, _LEAST), _MOST)
         share = _NEW_SHARE if self._counted else 1.0
-        self.tokens_per_byte += share * (seen - self.tokens_per_byte)
+        self.tokens_per_byte = share * seen + (1 - share) * self.tokens_per_byte
         self._counted = True

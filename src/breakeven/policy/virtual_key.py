@@ -16,6 +16,11 @@ class RateLimits:
     tokens_per_minute: int | None = None
     parallel_requests: int | None = None
 
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing is limited."""
+        return self.requests_per_minute is None and self.tokens_per_minute is None and self.parallel_requests is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualKey:

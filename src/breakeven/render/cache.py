@@ -68,7 +68,8 @@ def render_flushed(flushed: Flushed, output_format: str, style: text.TextStyle =
     """
     body = {"tenant": flushed.tenant, "epoch": flushed.epoch, "answers": flushed.answers}
     whose = "everyone" if flushed.tenant is None else flushed.tenant
-    said = f"{flushed.answers:,} answers of {whose} were deleted; none from before is served any more."
+    deleted = "" if flushed.answers is None else f" {flushed.answers:,} were deleted."
+    said = f"No answer of {whose} from before now is served any more.{deleted}"
     return rendered(
         output_format,
         {

@@ -149,7 +149,7 @@ def _repetition_points(report: LeverReport) -> Iterator[str]:
             f"tokens{dollars}."
         )
         yield (
-            f"Within {_time_text(report.ttl_s)} of the first answer: {found.within_ttl_frac:.2%} of the requests; "
+            f"Within {_time_text(found.ttl_s)} of the first answer: {found.within_ttl_frac:.2%} of the requests; "
             f"while it is under way: {found.single_flight_frac:.2%}."
         )
         if found.unknown_requests:

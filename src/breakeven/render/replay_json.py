@@ -23,7 +23,6 @@ def replay_body(report: LeverReport) -> dict[str, Any]:
             "output_tokens": report.output_tokens,
         },
         "model": report.card.label,
-        "ttl_s": report.ttl_s,
         **({} if asked is None else lever_body(asked)),
         "levers": [lever_body(lever) for lever in report.levers],
         "repetition": None if report.repetition is None else _repetition_body(report.repetition),
@@ -53,6 +52,7 @@ def lever_body(lever: LeverResult) -> dict[str, Any]:
     return {
         "lever": lever.name,
         "rule": lever.rule,
+        "ttl_s": lever.ttl_s,
         "hits": lever.hits,
         **figures,
         "compared": dict(lever.compared),
@@ -95,6 +95,7 @@ def _repetition_body(found: Repetition) -> dict[str, Any]:
         "requests_frac": found.requests_frac,
         "input_tokens_frac": found.input_tokens_frac,
         "usd_frac": found.usd_frac,
+        "ttl_s": found.ttl_s,
         "within_ttl_frac": found.within_ttl_frac,
         "single_flight_frac": found.single_flight_frac,
         "unknown_requests": found.unknown_requests,

