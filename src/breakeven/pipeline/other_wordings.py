@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple, Protocol
 
 from breakeven.cache.response_store import StoredAnswer
@@ -23,7 +24,9 @@ class Reworded(NamedTuple):
 
 
 class OtherWordings(Protocol):
-    """Finds answers to other wordings, learns of answers, and compares."""
+    """Finds answers to other wordings, learns of answers, and compares. ``counts`` are of what came of it, by name."""
+
+    counts: Counter[str]
 
     def reworded(self, asked: Asked, scope: KeyScope, rule: SemanticRule) -> Reworded | None:
         """How a request is recognised, and the answer that another wording of it has; None for no single question."""

@@ -29,7 +29,7 @@ from breakeven.policy.answer_text import answer_text, same_answer, streamed_text
 from breakeven.policy.cache_key import KeyScope, cache_key
 from breakeven.policy.decision import Operation
 from breakeven.policy.lexical_guard import GUARD_VERSION, Form, form
-from breakeven.policy.semantic_bound import Evidence
+from breakeven.policy.semantic_bound import Evidence, upper_bound
 from breakeven.policy.semantic_question import single_question
 from breakeven.policy.semantic_rule import SemanticRule
 from breakeven.upstreams.event_stream import event_data, split_events
@@ -155,8 +155,11 @@ class SemanticAnswers:
             self.counts["failed"] += 1
             LOG.exception("two answers could not be compared")
             return
+        before_it, _ = self._known.get(meant.basis, (seen, 0.0))
         self._known[meant.basis] = (seen, time.monotonic())
         self.counts["wrong" if wrong else "right"] += 1
+        if seen.serving != before_it.serving:
+            _tell(meant.basis, seen)
 
     async def _is_same(self, question: str, first: str | None, second: str | None) -> bool:
         """What cannot be read as text counts as different."""
@@ -194,6 +197,13 @@ class SemanticAnswers:
         """All that evidence rests on beside the promise: what serves the route, and what makes two questions one."""
         rests_on = (self._embedder.name, GUARD_VERSION, rule.similarity)
         return sha256(scope.route + repr(rests_on).encode()).digest()
+
+
+def _tell(basis: Basis, seen: Evidence) -> None:
+    does = "are served from now on" if seen.serving else "are not served any more"
+    said = f"{seen.wrong} of {seen.compared} were wrong, so at most {upper_bound(seen):.2%} are"
+    why = said if seen.compared else "too many went wrong at once"
+    LOG.warning("answers to other wordings of %s %s: %s", basis.route, does, why)
 
 
 def _texts(operation: Operation, *answers: StoredAnswer) -> list[str | None]:
