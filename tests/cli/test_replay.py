@@ -144,6 +144,13 @@ def test_a_models_own_life_wins_over_that_of_all(tmp_path: Path, capsys: pytest.
     assert lives == [60, 120]
 
 
+def test_a_workload_file_names_the_trace_and_its_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace(tmp_path, ",h", "0,1000,10,a", "60,1000,10,a")
+    file = tmp_path / "workload.toml"
+    file.write_text('[workload]\ntrace = "trace.csv"\ncolumns = { request_hash = "h" }\n')
+    assert body(capsys, str(file), "--lever", "response-cache")["hits"] == 1
+
+
 def test_all_at_once_has_no_month(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = body(capsys, trace(tmp_path, ",request_hash", "0,5,70,a", "0,5,70,a"), "--lever", "single-flight")
     assert (told["hits"], told["usd_saved_per_month"], told["interval"]) == (1, None, None)
