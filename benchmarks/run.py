@@ -1,6 +1,6 @@
 """All benchmarks, one after another: ``make bench``. Prints their tables and writes them to ``build/benchmarks/``.
 
-usage: benchmarks/run.py [planning|gateway] [--record] [options of gateway/compare.py]
+usage: benchmarks/run.py [planning|cache|gateway] [--record] [options of gateway/compare.py]
 
 With ``--record`` the tables also become those of docs/benchmarks.md, and the chart that of docs/images/.
 """
@@ -36,8 +36,9 @@ PLANNING = (
     "fleet_14_days.py",
     "lever_replay.py",
 )
+CACHE = ("cache_lookup.py",)
 GATEWAY = ("gateway/compare.py",)
-PARTS = {"planning": PLANNING, "gateway": GATEWAY}
+PARTS = {"planning": PLANNING, "cache": CACHE, "gateway": GATEWAY}
 PAGE = REPOSITORY / "docs/benchmarks.md"
 
 

@@ -39,9 +39,9 @@ def header_lines(headers: Headers) -> bytes:
     Raises:
         ValueError: a name or value with a line break in it, which would end the header and begin another.
     """
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    lines = b"\r\n".join([*map(b": ".join, headers), b""])
     if not lines.count(b"\n") == lines.count(b"\r") == len(headers):
         raise ValueError("a header of the answer has a line break in it")
-    if lines.startswith(b"cache-control:") or b"\ncache-control:" in lines:
+    if lines.startswith(b"cache-control:") or lines.rfind(b"\ncache-control:") >= 0:
         return lines
     return lines + b"cache-control: no-store\r\n"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from breakeven.pipeline.reply import Reply
 
 QUERY_FIELDS = 100
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A request whose body has come.
 
     ``path`` and ``query`` are as they were sent: percent-encodings stay, so that no two spellings of a path are one

@@ -36,6 +36,8 @@ HOST_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 CHUNK_LINE_BYTES: Final = 1024
 SMALL_PART_BYTES: Final = 4096
 HEAD_END: Final = b"\r\n\r\n"
+_OTHER_LINES: Final = 2
+"""Of a head: the request line, and the empty line that ends it."""
 
 
 class RequestReader:
@@ -49,7 +51,6 @@ class RequestReader:
         "_body_left",
         "_chunk_left",
         "_chunk_line",
-        "_field_count",
         "_head",
         "_head_read",
         "_headers",
@@ -92,7 +93,6 @@ class RequestReader:
         self._body_left = 0
         self._head = b""
         self._headers: dict[bytes, bytes] = {}
-        self._field_count = 0
         self._repeated = b""
         self._head_read = False
         self._whole = False
@@ -186,7 +186,7 @@ class RequestReader:
         return None
 
     def _header_refusal(self) -> Refusal | None:
-        if self._field_count > self._limits.header_count:
+        if self._head.count(b"\n") - _OTHER_LINES > self._limits.header_count:
             return Refusal(431, "headers_too_many", f"a request has at most {self._limits.header_count} header lines")
         if self._repeated:
             return bad_request(f"the header {self._repeated.decode('latin-1')} may be there only once")
@@ -295,7 +295,6 @@ class RequestReader:
         name = name.lower()
         value = value.rstrip(b" \t")
         headers = self._headers
-        self._field_count += 1
         if name not in headers:
             headers[name] = value
         elif name in SINGLE:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
@@ -53,7 +53,7 @@ def check_storable(entry: LedgerEntry) -> None:
         raise ValueError(f"request {entry.request_id} cannot have taken {entry.duration_s}, {entry.ttft_s} s")
 
 
-class Settled(NamedTuple):
+class Settled(msgspec.Struct, frozen=True):
     """An entry on its way into the tables: its journal number, and where and when it counts."""
 
     sequence: int

@@ -14,7 +14,7 @@ _OURS: Final = (b"openai-organization", b"openai-project", b"anthropic-organizat
 
 def passed_on(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """The headers of an upstream's answer that go to the client."""
-    return [(name, value) for name, value in headers.items() if _is_passed_on(name)]
+    return [header for header in headers.items() if _is_passed_on(header[0])]
 
 
 @lru_cache(maxsize=1024)

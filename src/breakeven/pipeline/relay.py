@@ -79,14 +79,16 @@ class Relay:
         if stream is None:
             self._keep(piece)
         elif not stream.ended:
-            self._pass_on(stream.feed(piece))
+            if leaving := stream.feed(piece):
+                self._pass_on(leaving)
             if stream.ended:
                 self._finish()
 
     def complete(self) -> None:
         """The upstream has sent all it will."""
-        if self.stream is not None and not self.stream.ended:
-            self._pass_on(self.stream.finish())
+        stream = self.stream
+        if stream is not None and not stream.ended and (leaving := stream.finish()):
+            self._pass_on(leaving)
         self._finish()
 
     def failed(self, failure: UpstreamFailed) -> None:
@@ -130,8 +132,6 @@ class Relay:
         self._parts.append(piece)
 
     def _pass_on(self, data: bytes) -> None:
-        if not data:
-            return
         self._received_bytes += len(data)
         if not self.begun:
             self.begun = True

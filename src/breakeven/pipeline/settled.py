@@ -24,7 +24,7 @@ _MOST_TOKENS: Final = 1_000_000_000
 NOTHING: Final = Usage()
 
 
-class Consumption(Struct, frozen=True, kw_only=True, gc=False):
+class Consumption(Struct, frozen=True, gc=False):
     """How an attempt ended, what it used, and how that is known."""
 
     outcome: Outcome
@@ -46,12 +46,10 @@ def consumption(relay: Relay, question: Question, target: Target, answer: Answer
     if stated is not None and _is_possible(stated) and (outcome == "ok" or relay.stream is not None):
         usage = _at_least_delivered(stated, relay, question) if outcome != "ok" else stated
         basis: UsageBasis = "reported" if usage is stated else "estimated"
-        return Consumption(
-            outcome=outcome, usage=usage, basis=basis, processing=processing or "standard", extras=extras
-        )
+        return Consumption(outcome, usage, basis, processing or "standard", extras)
     if _billed_nothing(relay):
-        return Consumption(outcome=outcome, usage=NOTHING, basis="none")
-    return Consumption(outcome=outcome, usage=_estimate(relay, question, target), basis="estimated")
+        return Consumption(outcome, NOTHING, "none")
+    return Consumption(outcome, _estimate(relay, question, target), "estimated")
 
 
 def bound_usage(question: Question, target: Target, card: PriceCard, sent: bytes | None = None) -> Usage:

@@ -78,13 +78,14 @@ def admit(states: Iterable[Standing], bound_nano_usd: int) -> Admission:
     if bound_nano_usd <= 0:
         return found
     for state in states:
-        if state.budget.on_exceed == "alert":
+        budget = state.budget
+        free_nano_usd = budget.limit_nano_usd - state.spent_nano_usd - state.reserved_nano_usd
+        if bound_nano_usd <= free_nano_usd or budget.on_exceed == "alert":
             continue
-        left = state.budget.limit_nano_usd - state.spent_nano_usd
-        if bound_nano_usd > left:
-            if state.budget.on_exceed == "refuse":
-                return Admission(verdict="refuse", budget=state.budget)
-            found = Admission(verdict="degrade", budget=state.budget)
-        elif bound_nano_usd > left - state.reserved_nano_usd and found.verdict == "fits":
-            found = Admission(verdict="wait", budget=state.budget)
+        if bound_nano_usd > free_nano_usd + state.reserved_nano_usd:
+            if budget.on_exceed == "refuse":
+                return Admission(verdict="refuse", budget=budget)
+            found = Admission(verdict="degrade", budget=budget)
+        elif found.verdict == "fits":
+            found = Admission(verdict="wait", budget=budget)
     return found

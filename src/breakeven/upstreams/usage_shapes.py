@@ -9,7 +9,9 @@ the way that costs more; no count is never zero.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from breakeven.catalog.usage import Usage
 from breakeven.upstreams.usage_fields import (
@@ -31,7 +33,7 @@ _NO_INPUT: Final = ChatInput()
 _NO_OUTPUT: Final = ChatOutput()
 
 
-class Reported(NamedTuple):
+class Reported(Struct, frozen=True, gc=False):
     """What an upstream said of one answer; ``usage`` is None where it stated no tokens."""
 
     usage: Usage | None = None
@@ -59,7 +61,7 @@ def chat_reported(answer: ChatAnswer, *, has_audio: bool = False, asks_audio: bo
     counted = None if has_audio or asks_audio else _plain_usage(usage)
     if counted is None:
         counted = _chat_usage(usage, has_audio=has_audio, asks_audio=asks_audio)
-    return Reported(usage=counted, processing=processing, extras=tuple(_chat_extras(usage)))
+    return Reported(counted, processing, tuple(_chat_extras(usage)))
 
 
 def response_reported(answer: ResponseAnswer, *, has_audio: bool = False) -> Reported:
