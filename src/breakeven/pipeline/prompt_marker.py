@@ -141,7 +141,7 @@ class PromptMarker:
             return learner
         if len(self._learners) >= MOST_LEARNERS:
             self._learners.popitem(last=False)
-        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        policy = PromptCachePolicy(rule_of(known, ttl), max_prefixes=MOST_PREFIXES)
         learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
         for row in self._earlier.pop(wanted, ()):
             learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
@@ -165,18 +165,15 @@ def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
 
 
 def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
-    """Where to put marks, in order: where the policy wants them, and before that where can be read from.
+    """Where to put marks, in order: where the policy wants them, and before that where tools and system prompt end.
 
-    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing. One is put
-    where the prompt leaves what was sent before: the last mark may be further from there than the provider looks back,
-    and others may leave it there too. The others are where tools and system prompt end.
+    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing, and is one more
+    place from which a later prompt can read.
     """
     if not marks.boundaries:
         return []
-    last = marks.boundaries[-1]
-    parting = [place for place in range(last) if found.found[place].prefix.tokens == marks.read_tokens]
-    more = [*parting[-1:], *(place for place in reversed(found.section_ends) if place < last)]
-    wanted = dict.fromkeys([*marks.boundaries, *more])
+    sections = [place for place in reversed(found.section_ends) if place < marks.boundaries[-1]]
+    wanted = dict.fromkeys([*marks.boundaries, *sections])
     able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
     return sorted(able[: rule.max_marks])
 
