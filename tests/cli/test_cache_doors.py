@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from breakeven.cache import cache_file
+from breakeven.cache.semantic_evidence import Basis, EvidenceStore
 from breakeven.cli import main
 from breakeven.ledger import ledger_file
 from breakeven.render.json import published_schema
@@ -115,3 +116,15 @@ def test_a_server_is_flushed_too(capsys: pytest.CaptureFixture[str], folder: Pat
     assert said.startswith("error: the cache's server did not answer\ncause: ")
     assert "secret" not in said
     assert "no URL" in typed(capsys, "cache", "flush", "--cache", "redis://x:y", code=2)
+
+
+def test_stats_say_how_other_wordings_came_out(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    path = folder / "breakeven-cache.db"
+    basis = Basis("gpt-4o-mini", b"what it rests on", 0.05)
+    with closing(EvidenceStore.open(path)) as store:
+        for number in range(120):
+            store.record(basis, wrong=number == 60)
+    (told,) = as_json(capsys, "cache-stats", "cache", "stats")["other_wordings"]
+    assert (told["route"], told["compared"], told["wrong"], told["alarms"]) == ("gpt-4o-mini", 120, 1, 0)
+    assert told["clears"] == (told["wrong_frac_upper"] < told["promised_frac"])
+    assert "gpt-4o-mini" in typed(capsys, "cache", "stats")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from breakeven.errors import Unavailable
 
 Vectors = NDArray[np.float32]
-"""One row a text, each of length 1."""
+"""One row a text, each of length 1; of a text without words, of length 0."""
 
 
 class Embedder(Protocol):
@@ -41,8 +41,9 @@ class WordLlama:
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """As `Embedder.vectors`. One at a time, since a batch is padded to its longest text."""
-        rows = [self._model.embed([text], norm=True)[0] for text in texts]
-        return np.nan_to_num(np.asarray(rows, dtype=np.float32))
+        means = np.asarray([self._model.embed([text])[0] for text in texts], dtype=np.float32)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        return np.asarray(means / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 @cache

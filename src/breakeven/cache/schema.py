@@ -25,5 +25,19 @@ CREATE TABLE epochs (
 ) WITHOUT ROWID;
 """
 
-STEPS: Final = (_ANSWERS,)
+_SEMANTIC_EVIDENCE: Final = """
+CREATE TABLE semantic_evidence (
+    route TEXT PRIMARY KEY,
+    basis BLOB NOT NULL,
+    compared INTEGER NOT NULL,
+    wrong INTEGER NOT NULL,
+    alarms INTEGER NOT NULL,
+    drift REAL NOT NULL,
+    serving INTEGER NOT NULL,
+    promised_frac REAL NOT NULL,
+    updated_at_s INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+STEPS: Final = (_ANSWERS, _SEMANTIC_EVIDENCE)
 """Step N makes version N of version N - 1; a published step is never changed."""

@@ -11,7 +11,8 @@ import msgspec
 from breakeven.cache.embedding import Embedder, cosine
 from breakeven.errors import InputError
 from breakeven.policy.lexical_guard import form
-from breakeven.policy.semantic import SemanticRule, is_safety_relevant, may_share
+from breakeven.policy.semantic import is_safety_relevant, may_share
+from breakeven.policy.semantic_rule import SemanticRule
 
 _SHOWN_TEXT = '{"base": "...", "paraphrase": "...", "near_miss": "...", "category": "..."}'
 

@@ -49,13 +49,14 @@ def cache() -> None:
 @output_options("text", "json", "csv")
 @click.pass_context
 def stats(context: click.Context, cache_name: str | None, output_format: str, out: Path | None) -> None:
-    """How many answers are remembered, how much room they take, and what was flushed.
+    """How many answers are remembered, how much room they take, what was flushed, and how other wordings came out.
 
     How often they were served is in the gateway's metrics and in its ledger.
     """
     from breakeven.cache import cache_file, stores
+    from breakeven.cache.semantic_evidence import evidence_of
     from breakeven.errors import InputError
-    from breakeven.render.cache import render_stats
+    from breakeven.render.cache import CacheReport, render_stats
 
     name = _named(context, cache_name)
     if stores.is_server(name):
@@ -63,7 +64,8 @@ def stats(context: click.Context, cache_name: str | None, output_format: str, ou
     path = Path(name)
     with cache_file.opened(path) as connection:
         found = cache_file.stats(connection, path, int(time.time()))
-    write_output(render_stats(found, path, output_format, text_style(out)), out)
+    report = CacheReport(path=path, stats=found, evidence=tuple(evidence_of(path)))
+    write_output(render_stats(report, output_format, text_style(out)), out)
 
 
 @cache.command(short_help="Forget a tenant's answers, or everyone's.")

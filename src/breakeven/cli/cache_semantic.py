@@ -15,7 +15,7 @@ from breakeven.cli.options import output_options, text_style, write_output
     "--similarity",
     type=click.FloatRange(-1, 1),
     metavar="X",
-    help="Least cosine of two questions' embeddings.  [default: 0.6]",
+    help="Least cosine of two questions' embeddings.  [default: 0.5]",
 )
 @output_options("text", "json", "csv", "markdown")
 def semantic_check(pairs_path: Path, similarity: float | None, output_format: str, out: Path | None) -> None:
@@ -26,7 +26,7 @@ def semantic_check(pairs_path: Path, similarity: float | None, output_format: st
     """
     from breakeven.cache.embedding import load_embedder
     from breakeven.cache.semantic_check import check, read_pairs
-    from breakeven.policy.semantic import SemanticRule
+    from breakeven.policy.semantic_rule import SemanticRule
     from breakeven.render.semantic_check import render_check
 
     rule = SemanticRule() if similarity is None else SemanticRule(similarity=similarity)

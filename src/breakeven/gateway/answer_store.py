@@ -11,6 +11,8 @@ from breakeven.cache.counters import CacheCounters
 from breakeven.cache.response_store import ResponseStore, StoredAnswer
 from breakeven.errors import BreakevenError
 from breakeven.gateway.cache_config import CacheSettings
+from breakeven.gateway.config import GatewayConfig
+from breakeven.pipeline.other_wordings import OtherWordings
 
 LOG: Final = logging.getLogger("breakeven.gateway")
 
@@ -53,3 +55,18 @@ def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
 def cache_path(ledger: Path) -> Path:
     """The cache beside a ledger: ``breakeven-cache.db`` beside ``breakeven.db``."""
     return ledger.with_name(f"{ledger.stem}-cache.db")
+
+
+def open_semantic(config: GatewayConfig, ledger: Path, store: ResponseStore) -> OtherWordings | None:
+    """Answers of a store to other wordings, where a model has them.
+
+    The evidence is in the cache's file, or where that would be if the cache is a server.
+
+    Raises:
+        Unavailable: the embedding model is not installed.
+    """
+    if all(model.semantic is None or model.semantic.mode == "off" for model in config.models):
+        return None
+    from breakeven.pipeline.semantic import SemanticAnswers  # noqa: PLC0415 - an optional part, which needs numpy
+
+    return SemanticAnswers.open(Path(config.cache.file) if config.cache.file else cache_path(ledger), store)

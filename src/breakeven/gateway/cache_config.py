@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -10,6 +10,9 @@ from breakeven.cache.sqlite_store import DEFAULT_MAX_BYTES, DEFAULT_MEMORY_BYTES
 from breakeven.cache.stores import is_server
 from breakeven.errors import ConfigError
 from breakeven.policy.cacheability import CacheRule
+from breakeven.policy.semantic_rule import Mode, SemanticRule
+
+_DEFAULT: Final = SemanticRule()
 
 
 class ModelCacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,6 +22,24 @@ class ModelCacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     ttl_s: float | None = None
     max_temperature: float = 0.0
     pure_tools: bool = False
+
+
+class SemanticConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a ``[[models]]`` table says under ``semantic``; see `SemanticRule`."""
+
+    mode: Mode = "off"
+    max_wrong_frac: float = _DEFAULT.max_wrong_frac
+    similarity: float = _DEFAULT.similarity
+    audit_frac: float = _DEFAULT.audit_frac
+
+    def rule(self) -> SemanticRule:
+        """The same as a value."""
+        return SemanticRule(
+            mode=self.mode,
+            max_wrong_frac=self.max_wrong_frac,
+            similarity=self.similarity,
+            audit_frac=self.audit_frac,
+        )
 
 
 class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,3 +97,30 @@ def check_model_cache(name: str, model: ModelCacheConfig) -> None:
         raise ConfigError(f"the model {name} has cache ttl_s = {model.ttl_s}", hint='mode = "off" remembers nothing')
     if not 0 <= model.max_temperature <= 2:
         raise ConfigError(f"the model {name} has max_temperature = {model.max_temperature}", hint="0 to 2")
+
+
+def check_semantic(name: str, semantic: SemanticConfig, cache: CacheSettings, model: ModelCacheConfig | None) -> None:
+    """Refuse what a model cannot mean by answers to other wordings.
+
+    Raises:
+        ConfigError: a share or similarity that is none, or no cache to take answers from.
+    """
+    if not 0 < semantic.max_wrong_frac < 1:
+        raise ConfigError(
+            f"the model {name} has semantic max_wrong_frac = {semantic.max_wrong_frac}",
+            cause="that no served answer is wrong cannot be promised",
+            hint="max_wrong_frac = 0.01",
+        )
+    if not -1 <= semantic.similarity <= 1:
+        raise ConfigError(f"the model {name} has semantic similarity = {semantic.similarity}", hint="-1 to 1")
+    if not 0 < semantic.audit_frac <= 1:
+        raise ConfigError(
+            f"the model {name} has semantic audit_frac = {semantic.audit_frac}",
+            cause="without an audit nobody would know that answers went bad",
+            hint="audit_frac = 0.05",
+        )
+    if semantic.mode != "off" and cache.rule(model) is None:
+        raise ConfigError(
+            f"the model {name} has semantic answers and no cache to take them from",
+            hint='[cache] enabled = true, and no cache = { mode = "off" } for the model',
+        )

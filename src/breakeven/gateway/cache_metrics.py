@@ -18,6 +18,7 @@ class CacheMoment:
     lookups: Mapping[str, int]
     bypasses: Mapping[str, int]
     not_stored: Mapping[str, int]
+    other_wordings: Mapping[str, int]
     store: CacheCounters
     failure: str | None
 
@@ -29,6 +30,7 @@ class CacheMoment:
             lookups=dict(remembered.lookups),
             bypasses=dict(remembered.bypasses),
             not_stored=dict(remembered.memory.not_stored),
+            other_wordings={} if remembered.other_wordings is None else dict(remembered.other_wordings.counts),
             store=CacheCounters(**asdict(store.counters)),
             failure=store.failure,
         )
@@ -39,6 +41,7 @@ def cache_families(moment: CacheMoment) -> Iterator[Metric]:
     yield _counts("lookups", "Requests that have a key, by what became of them", "result", moment.lookups)
     yield _counts("bypasses", "Requests that are neither looked up nor stored, by reason", "reason", moment.bypasses)
     yield _counts("not_stored", "Answers that are not good enough to be stored, by reason", "reason", moment.not_stored)
+    yield _counts("other_wordings", "Answers to other wordings, by what came of them", "event", moment.other_wordings)
     yield _counts("store_events", "What the store has done", "event", asdict(moment.store))
     yield GaugeMetricFamily(
         "breakeven_cache_up", "1 where the store could be used last", value=int(moment.failure is None)

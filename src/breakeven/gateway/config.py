@@ -9,7 +9,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from breakeven.errors import ConfigError
-from breakeven.gateway.cache_config import CacheSettings, ModelCacheConfig, check_model_cache
+from breakeven.gateway.cache_config import (
+    CacheSettings,
+    ModelCacheConfig,
+    SemanticConfig,
+    check_model_cache,
+    check_semantic,
+)
 from breakeven.gateway.config_keys import unknown_key
 
 Wire = Literal["openai", "anthropic", "echo"]
@@ -79,6 +85,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     prompt_cache_ttl: Literal["5m", "1h"] | None = None
     reduce: Literal["json", "off"] | None = None
     cache: ModelCacheConfig | None = None
+    semantic: SemanticConfig | None = None
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -213,3 +220,5 @@ def _check_models(config: GatewayConfig) -> None:
             )
         if model.cache is not None:
             check_model_cache(model.name, model.cache)
+        if model.semantic is not None:
+            check_semantic(model.name, model.semantic, config.cache, model.cache)

@@ -17,7 +17,7 @@ from breakeven.errors import BreakevenError, Unavailable
 from breakeven.gateway.admin import AdminApi
 from breakeven.gateway.admin_access import AdminAccess
 from breakeven.gateway.allowances import Allowances
-from breakeven.gateway.answer_store import open_store
+from breakeven.gateway.answer_store import open_semantic, open_store
 from breakeven.gateway.config import TAKEN_AT_ONCE, GatewayConfig, GatewaySettings
 from breakeven.gateway.event_loop import settle_heap
 from breakeven.gateway.health import Health
@@ -132,9 +132,9 @@ class Gateway:
         configured = self._reload()
         if self._tls is not None:
             self._tls.read()  # which says what is wrong before anything changes
+        self._remember(configured)  # which says what is missing before anything changes
         self._allowances.look(self.pipeline.shared.routes.targets)
         self.pipeline.shared.routes = self._routes(configured, self.pipeline.under_way)
-        self._remember(configured)
         if self._tls is not None:
             self._tls.renew()
         self._take_settings(configured.config.gateway)
@@ -180,15 +180,23 @@ class Gateway:
         """Close what the gateway opened: connections to upstreams, the cache, traces."""
         await self._upstreams.close()
         if self.pipeline.remembered is not None:
-            await self.pipeline.remembered.memory.store.close()
+            await self.pipeline.remembered.close()
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
 
     def _remember(self, configured: Configured) -> None:
-        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one."""
+        """Open the cache when it is first switched on; from then on it stays, whether or not a route has one.
+
+        Raises:
+            Unavailable: a model has answers to other wordings, and the embedding model is not installed.
+        """
         settings = configured.config.cache
         if settings.enabled and self.pipeline.remembered is None:
             self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
+        remembered = self.pipeline.remembered
+        if remembered is not None and remembered.other_wordings is None:
+            store = remembered.memory.store
+            remembered.other_wordings = open_semantic(configured.config, self._ledger.path, store)
 
     def _routes(self, configured: Configured, under_way: Iterable[str] = ()) -> Routes:
         config = configured.config

@@ -8,7 +8,7 @@ from time import time_ns
 from breakeven.catalog.negotiated import PriceConfig
 from breakeven.errors import InputError, UnknownName
 from breakeven.gateway.allowances import Allowances
-from breakeven.gateway.cache_config import ModelCacheConfig
+from breakeven.gateway.cache_config import ModelCacheConfig, SemanticConfig
 from breakeven.gateway.config import ECHO, GatewayConfig, GatewaySettings, ModelConfig, TargetConfig, UpstreamConfig
 from breakeven.gateway.price_lookup import price_lookup, provider_of
 from breakeven.pipeline.prices import TargetPrices
@@ -47,6 +47,7 @@ class RoutingTable:
                 fallbacks=self._targets(model, model.fallbacks),
                 degrade_to=model.degrade_to,
                 cache=model.cache,
+                semantic=model.semantic,
             )
             for model in self._config.models
         ]
@@ -65,9 +66,11 @@ class RoutingTable:
         fallbacks: tuple[Target, ...] = (),
         degrade_to: str | None = None,
         cache: ModelCacheConfig | None = None,
+        semantic: SemanticConfig | None = None,
     ) -> Route:
         rule = self._config.cache.rule(cache)
-        remembers = None if rule is None else RouteCache(rule, route_identity(map(self._served, targets)))
+        served = route_identity(map(self._served, targets))
+        remembers = None if rule is None else RouteCache(rule, served, (semantic or SemanticConfig()).rule())
         return Route(model=model, targets=targets, fallbacks=fallbacks, degrade_to=degrade_to, cache=remembers)
 
     def _served(self, target: Target) -> Served:

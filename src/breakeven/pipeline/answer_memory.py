@@ -44,13 +44,14 @@ class AnswerMemory:
             return None
         return answer
 
-    def keep(self, key: bytes, flight: Flight, operation: Operation, rule: CacheRule) -> None:
-        """Remember an answer that has come, if it is a good one."""
+    def keep(self, key: bytes, flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer | None:
+        """Remember an answer that has come, and give it, if it is a good one."""
         try:
             answer = kept(flight, operation, rule)
             if isinstance(answer, StoredAnswer):
                 self.store.put(key, answer)
-            else:
-                self.not_stored[answer] += 1
+                return answer
+            self.not_stored[answer] += 1
         except Exception:
             LOG.exception("an answer could not be remembered")
+        return None

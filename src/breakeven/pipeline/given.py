@@ -100,7 +100,7 @@ class Given:
         headers = [
             (b"x-breakeven-request-id", self._asked.call.request_id.encode("ascii")),
             (b"x-breakeven-decision", made.text.encode("utf-8")),
-            (b"x-breakeven-cache", b"hit"),
+            (b"x-breakeven-cache", b"semantic-hit" if self._served_from == "semantic_cache" else b"hit"),
             (b"age", b"%d" % age_s),
             (b"cache-control", b"private, no-store"),
             (b"content-type", content_type),

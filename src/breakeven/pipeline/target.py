@@ -12,6 +12,7 @@ from breakeven.catalog.usage import Usage
 from breakeven.pipeline.prices import TargetPrices
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Reason
+from breakeven.policy.semantic_rule import SemanticRule
 from breakeven.upstreams.upstream import Upstream
 from breakeven.upstreams.wire import Question
 
@@ -107,6 +108,7 @@ class RouteCache(Struct, frozen=True):
 
     rule: CacheRule
     identity: bytes
+    semantic: SemanticRule = SemanticRule()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

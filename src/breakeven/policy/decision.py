@@ -12,8 +12,8 @@ Operation = Literal["chat", "responses", "completions", "embeddings", "messages"
 Reason = Literal["requested", "degraded", "fallback", "affinity", "balanced"]
 """Why the served model and deployment are what they are."""
 
-GivenReason = Literal["response_cache", "single_flight"]
-"""Why nothing was sent: the answer was remembered, or another request's call brought it."""
+GivenReason = Literal["response_cache", "single_flight", "semantic_cache"]
+"""Why nothing was sent: the answer was remembered, another request's call brought it, or another wording had it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,9 @@ from breakeven.policy.question_pieces import Token
 from breakeven.policy.question_texts import is_past, texts
 from breakeven.policy.question_tokens import tokens
 
+GUARD_VERSION: Final = 1
+"""Goes up whenever a list or a rule changes which questions have equal forms: older evidence is of another guard."""
+
 LONGEST: Final = 1_000
 """Characters. What is longer is no question that another wording of would be recognised."""
 

@@ -1,30 +1,12 @@
-"""Whether an answer to another wording may be considered: the rule of a route, and what is never served so."""
+"""What is never answered by another wording's answer, and when a question may be."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from breakeven.policy.lexical_guard import Form
-
-Mode = Literal["off", "shadow", "serve"]
-"""``shadow`` only compares: the real call is made each time. ``serve`` serves while the evidence clears."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SemanticRule:
-    """What a route says of answers to other wordings.
-
-    ``max_wrong_frac`` is the promise: the share of wrong answers among those served. ``similarity`` is the least cosine
-    of two questions' embeddings, ``audit_frac`` the share of hits that are bought anyway, to be compared.
-    """
-
-    mode: Mode = "off"
-    max_wrong_frac: float = 0.01
-    similarity: float = 0.6
-    audit_frac: float = 0.05
-
+from breakeven.policy.semantic_rule import SemanticRule
 
 _STEMS: Final = (
     r"suicid|self[ -]?harm|kill(ing)? (my|him|her|your|them)sel|hang(ing)? myself|end(ing)? (my|it) (life|all)"
