@@ -8,6 +8,7 @@ from time import time_ns
 from breakeven.cache.response_store import StoredAnswer
 from breakeven.pipeline.flight import Flight
 from breakeven.pipeline.given import content_type
+from breakeven.pipeline.recording import MOST_KEPT_BYTES
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Operation
 from breakeven.policy.storable import NotStored, storable, storable_stream
@@ -23,6 +24,8 @@ def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer 
         return "incomplete"
     if flight.has_extras:
         return "provider_tools"
+    if flight.body is not None and len(flight.body) > MOST_KEPT_BYTES:  # as of a stream, and judging it takes time
+        return "too_large"
     if flight.body is not None:
         pieces: tuple[bytes, ...] = (flight.body,)
         judged = storable(operation, flight.body, pure_tools=rule.pure_tools)
