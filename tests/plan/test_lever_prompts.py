@@ -15,7 +15,7 @@ from breakeven.catalog.pricing import price
 from breakeven.catalog.usage import Usage
 from breakeven.plan.lever_prompts import prefix_requests
 from breakeven.plan.lever_report import LeverResult
-from breakeven.plan.prompt_cache_replay import replay_prompt_cache
+from breakeven.plan.prompt_cache_replay import PrefixRequest, replay_prompt_cache
 from breakeven.policy.prompt_cache import Marks, PromptCacheRule
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
@@ -48,7 +48,11 @@ def test_each_request_is_billed_at_the_price_of_what_the_policy_had_it_read_and_
 ) -> None:
     assert trace.blocks is not None
     marked: list[Marks] = []
-    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), rule(write_multiplier, ttl_s), marked.append)
+
+    def told(_: PrefixRequest, marks: Marks) -> None:
+        marked.append(marks)
+
+    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), rule(write_multiplier, ttl_s), told)
     card = find_card(MODEL, at=AT)
     written = "cache_write_5m_tokens" if ttl_s == 300 else "cache_write_1h_tokens"
     billed = sum(

@@ -36,21 +36,21 @@ class PromptCacheReplay:
 
 
 def replay_prompt_cache(
-    requests: Iterable[PrefixRequest], rule: PromptCacheRule, told: Callable[[Marks], None] | None = None
+    requests: Iterable[PrefixRequest], rule: PromptCacheRule, told: Callable[[PrefixRequest, Marks], None] | None = None
 ) -> PromptCacheReplay:
     """Replay requests, in order of arrival, through the policy that the gateway marks by.
 
-    ``told`` is called with the marks of each request.
+    ``told`` is called with each request and its marks.
     """
     policy = PromptCachePolicy(rule)
     read = written = total = count = 0
-    for at_s, input_tokens, prefixes in requests:
-        marks = policy.decide(prefixes, input_tokens, at_s)
+    for request in requests:
+        marks = policy.decide(request.prefixes, request.input_tokens, request.at_s)
         read += marks.read_tokens
         written += marks.written_tokens
         if told is not None:
-            told(marks)
-        total += input_tokens
+            told(request, marks)
+        total += request.input_tokens
         count += 1
     saved = [frac / max(1, total) for frac in policy.saved]
     return PromptCacheReplay(
