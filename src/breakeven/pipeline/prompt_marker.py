@@ -139,7 +139,7 @@ class PromptMarker:
             return learner
         if len(self._learners) >= MOST_LEARNERS:
             self._learners.popitem(last=False)
-        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        policy = PromptCachePolicy(rule_of(known, ttl), max_prefixes=MOST_PREFIXES)
         learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
         for row in self._earlier.pop(wanted, ()):
             learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)

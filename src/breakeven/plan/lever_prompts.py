@@ -10,11 +10,14 @@ from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
 from breakeven.catalog.usage import Usage
 from breakeven.errors import Unpriced
 from breakeven.options.replayed_bills import Bills, bills, saving
+from breakeven.plan.fixed_marks import PrefixRequest
 from breakeven.plan.lever_report import LeverResult
-from breakeven.plan.prompt_cache_replay import PrefixRequest, replay_prompt_cache
-from breakeven.plan.provider_cache import Cached, ProviderCache
+from breakeven.plan.provider_cache import CacheUse, ProviderCache
 from breakeven.policy.mark_places import mark_places
-from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache import Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache_memory import ALL, SEEN
+from breakeven.policy.prompt_cache_policy import PromptCachePolicy
+from breakeven.policy.prompt_cache_purse import Purse
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
 
@@ -46,13 +49,8 @@ def prompt_cache_result(
     if kept is None:
         return _unknown(f"{card.provider} keeps prefixes for {known.ttl_s:,.0f} s or {known.long_ttl_s or 0:,.0f} s")
     rule = _rule(known, kept, known.lookback if is_block_markable else None)
-    cache, cached = ProviderCache(rule), list[Cached]()
-
-    def told(request: PrefixRequest, marks: Marks) -> None:
-        places = mark_places(request.prefixes, marks, (), rule)
-        cached.append(cache.bill(request.prefixes, places, request.at_s))
-
-    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), rule, told)
+    policy, cache = PromptCachePolicy(rule), ProviderCache(rule)
+    cached = [_sent(request, policy, cache) for request in prefix_requests(trace, trace.blocks)]
     try:
         with_lever = bills(card, _usages(trace, cached, kept))
     except Unpriced as refused:
@@ -63,7 +61,21 @@ def prompt_cache_result(
         ttl_s=kept.ttl_s,
         hits=sum(each.read_tokens > 0 for each in cached),
         saving=saving(without, with_lever, trace.arrivals_s, trace.span_s),
-        compared=tuple((name, ratio) for name, ratio in replay.fixed_ratios.items() if name != "none"),
+        compared=_compared(policy.purse),
+    )
+
+
+def _sent(request: PrefixRequest, policy: PromptCachePolicy, cache: ProviderCache) -> CacheUse:
+    """One request on its way through the policy and to the provider, as the gateway sends it."""
+    marks = policy.decide(request.prefixes, request.input_tokens, request.at_s)
+    return cache.send(request.prefixes, mark_places(request.prefixes, marks, (), policy.rule), request.at_s)
+
+
+def _compared(purse: Purse) -> tuple[tuple[str, float], ...]:
+    """Input bills of the rules that ran in the policy's shadow: over blocks of which each can be read."""
+    bill_tokens = max(1, purse.bill_tokens)
+    return tuple(
+        (name, 1 - purse.saved_tokens[rule] / bill_tokens) for name, rule in (("seen-before", SEEN), ("all", ALL))
     )
 
 
@@ -91,7 +103,7 @@ def _prefixes(ids: list[int], block_tokens: int, input_tokens: int) -> Iterator[
         yield Prefix(chain.to_bytes(_DIGEST_BYTES, "little", signed=True), tokens)
 
 
-def _usages(trace: Trace, cached: Sequence[Cached], kept: Kept) -> Iterator[Usage]:
+def _usages(trace: Trace, cached: Sequence[CacheUse], kept: Kept) -> Iterator[Usage]:
     """What each request is billed for; where writing is free, what is written is ordinary input."""
     is_charged = kept.write_multiplier != 1
     rows = zip(trace.input_tokens.tolist(), trace.output_tokens.tolist(), cached, strict=True)

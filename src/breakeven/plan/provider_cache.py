@@ -1,58 +1,64 @@
-"""A provider's prompt cache as its documentation has it: what a marked prompt reads from it and writes to it."""
+"""A provider's prompt cache as its rule describes it: what each request reads, writes and is billed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from breakeven.policy.prompt_cache import Prefix, PromptCacheRule
 
-_FIRST_SWEEP: Final = 65_536
 
-
-class Cached(NamedTuple):
-    """What one prompt reads from the cache and writes to it, tokens; the rest of it is fresh."""
+class CacheUse(NamedTuple):
+    """Tokens of one request that came from the cache, and that were written to it."""
 
     read_tokens: int
     written_tokens: int
 
 
 class ProviderCache:
-    """Bills prompts in order of time. What has expired is forgotten, so memory is bounded by what one life writes.
-
-    A prefix is stored at each mark. At a mark, the longest stored prefix that ends there or at one of the ``lookback``
-    boundaries before it is read. Without a lookback every boundary below a mark is stored, and can be read.
-    """
+    """Prefixes by digest until they expire; requests must come in order of time."""
 
     def __init__(self, rule: PromptCacheRule) -> None:
         self._rule = rule
         self._until_s: dict[bytes, float] = {}
-        self._sweep_at = _FIRST_SWEEP
+        self.read_tokens = 0
+        self.written_tokens = 0
 
-    def bill(self, prefixes: Sequence[Prefix], marks: Sequence[int], at_s: float) -> Cached:
-        """What a prompt with marks at these boundaries, ascending, reads and writes."""
-        places = [place for place in marks if prefixes[place].tokens >= self._rule.min_tokens]
-        if not places:
-            return Cached(0, 0)
-        hit = max(self._hit(prefixes, place, at_s) for place in places)
-        read = prefixes[hit].tokens if hit >= 0 else 0
-        stored = range(places[-1] + 1) if self._rule.lookback is None else [*places, *([hit] if hit >= 0 else [])]
-        for place in stored:
-            self._until_s[prefixes[place].digest] = at_s + self._rule.ttl_s
-        if len(self._until_s) > self._sweep_at:
-            self._sweep(at_s)
-        return Cached(read, max(prefixes[places[-1]].tokens - read, 0))
+    def send(self, prefixes: Sequence[Prefix], boundaries: Sequence[int], at_s: float) -> CacheUse:
+        """Send a request with marks at these boundaries."""
+        cacheable = [place for place in boundaries if prefixes[place].tokens >= self._rule.min_tokens]
+        read = max((self._found(prefixes, place, at_s) for place in cacheable), default=-1)
+        last = max(cacheable, default=-1)
+        read_tokens = prefixes[read].tokens if read >= 0 else 0
+        written_tokens = prefixes[last].tokens - read_tokens if last > read else 0
+        self._hold(prefixes, self._kept(prefixes, cacheable, read, at_s), at_s + self._rule.ttl_s)
+        self.read_tokens += read_tokens
+        self.written_tokens += written_tokens
+        return CacheUse(read_tokens, written_tokens)
 
-    def _hit(self, prefixes: Sequence[Prefix], place: int, at_s: float) -> int:
-        """The boundary that is read at a mark; -1 for none."""
-        lookback = place if self._rule.lookback is None else self._rule.lookback
-        for back in range(place, max(place - lookback, 0) - 1, -1):
-            if prefixes[back].tokens < self._rule.min_tokens:
-                return -1
-            if self._until_s.get(prefixes[back].digest, float("-inf")) >= at_s:
-                return back
+    def billed_tokens(self, input_tokens: int) -> float:
+        """The bill of everything sent so far, in fresh tokens, of which the input had this many."""
+        saved = self.read_tokens * self._rule.discount
+        return input_tokens - saved + self.written_tokens * self._rule.premium
+
+    def _found(self, prefixes: Sequence[Prefix], mark: int, at_s: float) -> int:
+        """The longest held prefix that a mark finds by looking back; -1 if none."""
+        lookback = mark if self._rule.lookback is None else self._rule.lookback
+        for place in range(mark, max(-1, mark - lookback - 1), -1):
+            if prefixes[place].tokens >= self._rule.min_tokens and self._holds(prefixes[place], at_s):
+                return place
         return -1
 
-    def _sweep(self, at_s: float) -> None:
-        self._until_s = {digest: until for digest, until in self._until_s.items() if until >= at_s}
-        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._until_s))
+    def _kept(self, prefixes: Sequence[Prefix], marks: list[int], read: int, at_s: float) -> Iterable[int]:
+        """What is held after a request: what was marked and read or, without a lookback, all up to the last mark."""
+        if self._rule.lookback is None:
+            return range(max(marks, default=-1) + 1)
+        written = [place for place in marks if place > read or self._holds(prefixes[place], at_s)]
+        return [*written, read] if read >= 0 else written
+
+    def _holds(self, prefix: Prefix, at_s: float) -> bool:
+        return self._until_s.get(prefix.digest, float("-inf")) >= at_s
+
+    def _hold(self, prefixes: Sequence[Prefix], places: Iterable[int], until_s: float) -> None:
+        for place in places:
+            self._until_s[prefixes[place].digest] = until_s
