@@ -11,8 +11,8 @@ from typing import Final
 
 RELATIONS: Final = """
 accept
-add: attach
-advantage: benefit, upside, pro
+add
+advantage: benefit, upside
 age
 allow: permit
 approve
@@ -36,14 +36,14 @@ cook
 copy
 create: set up, make, build, generate, compose, draft, creation, setup
 decline
-decrease: reduce, lower, reduction
+decrease: reduce, reduction
 decrypt
 delete: remove, erase, get rid of, deletion, removal
 deploy: deployment
 deposit
 difference
 disable: turn off, switch off, deactivate, deactivation
-disadvantage: drawback, downside, con
+disadvantage: drawback, downside
 disconnect
 discover: discovery
 distance
@@ -55,6 +55,7 @@ enable: turn on, switch on, activate, activation
 encrypt
 exchange
 exclude
+explain: describe
 export
 find: locate, look for, search for
 fire
@@ -152,7 +153,7 @@ unsubscribe from
 update
 upgrade
 upload
-use: utilise, employ
+use: utilise
 view: see
 weight
 win
@@ -184,12 +185,10 @@ easiest: simplest
 easier: simpler
 hardest: most difficult
 harder: more difficult
-best: top
 good: ideal
 maximum: max, highest possible
 minimum: min, lowest possible
 capital: capital city, city be capital
-flight: plane, air connection
 photo: picture, photograph
 phone: telephone
 mobile: mobile phone, cell phone, cellphone, smartphone
@@ -228,7 +227,6 @@ per day: daily
 per week: weekly
 per month: monthly
 per year: yearly, annually
-last: previous
 next: upcoming, coming
 via: by mean of
 near: close to, next to, nearby, in vicinity of, in proximity to
@@ -241,8 +239,8 @@ ok: okay, all right
 """
 
 SAYS_NOTHING: Final = """
-hi, hello, hey, thank you, thanks, please, can you tell me, could you tell me, can you explain, could you explain
-can you show me, can you help me, could you help me, can you give me, could you give me, do you know, i want to know
+hi, hello, hey, thank you, thanks, please, can you tell me, could you tell me, can you show me
+can you help me, could you help me, can you give me, could you give me, do you know, i want to know
 i would like to know, i wonder, tell me, give me, show me, help me, i need help with, let me know
 can you tell me if, could you tell me if, do you know if, i want to know if, i wonder if, whether, i need, so
 i be look for, i be try to, i want to, i would like to, i need to, can you, could you, would you, can you please
@@ -250,7 +248,7 @@ i be look for, i be try to, i want to, i would like to, i need to, can you, coul
 """Beginnings that ask for no more than what follows."""
 
 ASKS_FOR_A_THING: Final = """
-what be, which be, find, calculate, compute, work out, explain, describe, define, look for, tell me, give me
+what be, which be, find, calculate, compute, work out, look for, tell me, give me
 """
 """Beginnings that ask for the thing that follows."""
 
@@ -277,16 +275,16 @@ FRAMES: Final = (
     ("turn {0} off", "turn off {0}"),
     ("switch {0} on", "switch on {0}"),
     ("switch {0} off", "switch off {0}"),
-    ("^how do {0} say {1}", "translate {1}"),
-    ("^how can {0} say {1}", "translate {1}"),
+    ("^how do {0} say {1} in {2}", "translate {1} to {2}"),
+    ("^how can {0} say {1} in {2}", "translate {1} to {2}"),
     ('^what be "{0} in {1}', 'translate "{0} to {1}'),
-    ("translate {0} in {1}", "translate {0} to {1}"),
+    ('translate "{0} in {1}', 'translate "{0} to {1}'),
     ("^how many people live in {0}", "population of {0}"),
     ("^how many inhabitants do {0} have", "population of {0}"),
     ("^how many {0} be {#}", "convert {#} to {0}"),
     ("^how much be {#} in {0}", "convert {#} to {0}"),
     ("^what be {#} in {0}", "convert {#} to {0}"),
-    ("convert {0} in {1}", "convert {0} to {1}"),
+    ("convert {#} in {0}", "convert {#} to {0}"),
     ("turn {0} into {1}", "convert {0} to {1}"),
     ("^how much do {0} cost", "price of {0}"),
     ("^what do {0} cost", "price of {0}"),
@@ -328,6 +326,9 @@ FRAMES: Final = (
     ("^which {0} contain {1}", "{0} with {1}"),
     ("be {0} include in {1}", "do {1} have {0}"),
     ("be {0} part of {1}", "do {1} have {0}"),
+    ("plane leave {0} for {1}", "flight from {0} to {1}"),
+    ("plane leave from {0} to {1}", "flight from {0} to {1}"),
+    ("plane from {0} to {1}", "flight from {0} to {1}"),
     ("leave {0} for {1}", "from {0} to {1}"),
     ("leave from {0} to {1}", "from {0} to {1}"),
     ("go from {0} to {1}", "from {0} to {1}"),
