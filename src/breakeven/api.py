@@ -33,7 +33,7 @@ from breakeven.plan.fleet_replay import no_fleet, replay_leading_fleet
 from breakeven.plan.fleet_report import FleetReport, fleet_report
 from breakeven.plan.lever_price import billed_card
 from breakeven.plan.lever_replay import LeverQuestion, replay_levers
-from breakeven.plan.lever_report import LeverReport, lever_named
+from breakeven.plan.lever_report import LeverReport, Lives, lever_named
 from breakeven.plan.plan import Plan
 from breakeven.review.audit import LogPrices, PromptAudit, audit_prompts
 from breakeven.review.prompt_rules import prompt_rules
@@ -237,7 +237,7 @@ def replay(
     lever: str | None = None,
     model: str | None = None,
     provider: str | None = None,
-    ttl_s: float | None = None,
+    ttl_s: float | Lives | None = None,
     at: date | datetime | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> LeverReport:
@@ -248,7 +248,7 @@ def replay(
         lever: ``response-cache``, ``single-flight`` or ``prompt-cache``; all of them where None.
         model: the hosted model whose prices bill the trace; the provider's default where None.
         provider: who sells it.
-        ttl_s: how long an answer, or a prefix at the provider, is kept; where None, an hour and five minutes.
+        ttl_s: how long an answer, or a prefix at the provider, is kept; where None, an hour and what is cheapest.
         at: the date of the prices, with an hour where they depend on it (UTC); today if None.
         config: tables of ``breakeven.toml``: negotiated prices.
 
@@ -260,7 +260,8 @@ def replay(
     requests = load_requests(Path(trace), keep_blocks=True) if isinstance(trace, str | Path) else trace
     moment = at or datetime.now(UTC).date()
     card, billed = billed_card(model, provider, moment, read_price_config(config or {}))
-    question = LeverQuestion(trace=requests, card=card, stated_ttl_s=ttl_s, asked=asked, assumptions=(billed,))
+    lives = ttl_s if isinstance(ttl_s, Lives) else Lives(answer_s=ttl_s, prefix_s=ttl_s)
+    question = LeverQuestion(trace=requests, card=card, lives=lives, asked=asked, assumptions=(billed,))
     return replay_levers(question)
 
 

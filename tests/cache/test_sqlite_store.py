@@ -75,6 +75,51 @@ def test_what_was_put_last_counts_and_is_found_at_once(path: Path) -> None:
     asyncio.run(run())
 
 
+def test_processes_write_to_one_file_at_once_within_one_bound(path: Path) -> None:
+    bound = 2 << 20
+
+    async def run() -> None:
+        stores = [opened(path, bound) for _ in range(3)]
+        for number in range(600):
+            for place, store in enumerate(stores):
+                store.put(key(number, str(place)), answer(random_body(), served_model=str(place)))
+        for store in stores:
+            await written(store, 600)
+        await asyncio.gather(*(store.close() for store in stores))
+        assert sum(store.counters.evicted for store in stores) > 300
+        reader = opened(path, bound)
+        for place in range(3):
+            found = [await reader.get(key(number, str(place)), now_ns()) for number in range(600)]
+            assert {each.served_model for each in found if each is not None} == {str(place)}
+        await reader.close()
+
+    asyncio.run(run())
+    with cache_file.opened(path) as connection:
+        assert cache_file.used_bytes(connection) <= bound
+
+
+def test_what_a_slow_disk_cannot_take_is_dropped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breakeven.cache.sqlite_writer.MOST_WAITING_BYTES", 20_000)
+
+    async def run() -> None:
+        store = opened(path)
+        for number in range(100):
+            store.put(key(number), answer(random_body()))
+        assert store.counters.dropped >= 20  # of a burst, what there is room for waits
+        await until(lambda: store.counters.written + store.counters.dropped == 100)
+        store.put(key(100), answer())
+        await store.close()
+        assert await opened_and_read(100)
+
+    async def opened_and_read(number: int) -> bool:
+        store = opened(path)
+        found = await store.get(key(number), now_ns())
+        await store.close()
+        return found is not None
+
+    asyncio.run(run())
+
+
 def test_only_its_owner_may_read_it_and_no_question_is_in_it(path: Path) -> None:
     async def run() -> None:
         store = opened(path)

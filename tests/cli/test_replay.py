@@ -119,6 +119,38 @@ def test_a_price_that_depends_on_the_hour_needs_one(capsys: pytest.CaptureFixtur
     assert model in capsys.readouterr().out
 
 
+def test_the_gateways_configuration_says_for_how_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "gateway.toml"
+    policy.write_text('[cache]\nttl_s = 120\n[gateway]\nprompt_cache_ttl = "1h"\n')
+    told = body(capsys, EXAMPLE, "--policy", str(policy))
+    assert [lever["ttl_s"] for lever in told["levers"]] == [120, None, 3_600]
+    stated = body(capsys, EXAMPLE, "--policy", str(policy), "--ttl", "5m")
+    assert [lever["ttl_s"] for lever in stated["levers"]] == [300, None, 300]
+    policy.write_text("[cache]\nttl = 120\n")
+    assert run(["replay", EXAMPLE, "--policy", str(policy)]) == 2
+    assert "ttl" in capsys.readouterr().err
+
+
+def test_a_models_own_life_wins_over_that_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "gateway.toml"
+    policy.write_text(
+        '[cache]\nttl_s = 120\n[[upstreams]]\nname = "openai"\nurl = "https://api.openai.com"\n[[models]]\n'
+        'name = "gpt-4o"\ntargets = [{ upstream = "openai" }]\ncache = { ttl_s = 60 }\nprompt_cache_ttl = "5m"\n'
+    )
+    lives = []
+    for model in ("gpt-4o", "gpt-4o-mini"):
+        told = body(capsys, EXAMPLE, "--policy", str(policy), "--model", model)
+        lives.append(told["levers"][0]["ttl_s"])
+    assert lives == [60, 120]
+
+
+def test_a_workload_file_names_the_trace_and_its_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace(tmp_path, ",h", "0,1000,10,a", "60,1000,10,a")
+    file = tmp_path / "workload.toml"
+    file.write_text('[workload]\ntrace = "trace.csv"\ncolumns = { request_hash = "h" }\n')
+    assert body(capsys, str(file), "--lever", "response-cache")["hits"] == 1
+
+
 def test_all_at_once_has_no_month(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = body(capsys, trace(tmp_path, ",request_hash", "0,5,70,a", "0,5,70,a"), "--lever", "single-flight")
     assert (told["hits"], told["usd_saved_per_month"], told["interval"]) == (1, None, None)

@@ -68,11 +68,16 @@ class Billed:
 
 @dataclass(slots=True)
 class CachingAnthropic:
-    """Answers messages, and remembers what it billed. One that ``forgets`` bills writes, and reads nothing."""
+    """Answers messages, and remembers what it billed.
+
+    One that ``forgets`` bills writes, and reads nothing. One that does not split says how much was written, and not for
+    how long.
+    """
 
     clock: Clock
     min_tokens: int = 1_024
     forgets: bool = False
+    splits: bool = True
     billed: list[Billed] = field(default_factory=list)
     _kept: dict[str, tuple[float, str]] = field(default_factory=dict)
 
@@ -83,7 +88,9 @@ class CachingAnthropic:
             error = {"type": "error", "error": {"type": "invalid_request_error", "message": str(refused)}}
             return Said(status=400, body=json.dumps(error).encode())
         self.billed.append(used)
-        return Said(body=json.dumps(answer(asked.json, used)).encode(), headers={"request-id": "req_1"})
+        return Said(
+            body=json.dumps(answer(asked.json, used, splits=self.splits)).encode(), headers={"request-id": "req_1"}
+        )
 
     def bill(self, body: dict[str, Any]) -> Billed:
         """What a request costs now, and what is kept from it."""
@@ -144,10 +151,10 @@ def chained(body: dict[str, Any], found: list[Block]) -> tuple[list[str], list[i
     return hashes, tokens
 
 
-def answer(body: dict[str, Any], used: Billed) -> dict[str, Any]:
+def answer(body: dict[str, Any], used: Billed, *, splits: bool) -> dict[str, Any]:
     """A message with the usage that was billed."""
     written = used.written
-    usage = {
+    usage: dict[str, Any] = {
         "input_tokens": used.fresh,
         "cache_read_input_tokens": used.read,
         "cache_creation_input_tokens": sum(written.values()),
@@ -157,6 +164,8 @@ def answer(body: dict[str, Any], used: Billed) -> dict[str, Any]:
         },
         "output_tokens": OUTPUT_TOKENS,
     }
+    if not splits:
+        del usage["cache_creation"]
     content = [{"type": "text", "text": "Yes."}]
     said = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": content}
     return {**said, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}

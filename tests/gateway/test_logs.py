@@ -43,6 +43,7 @@ def test_a_json_line_has_what_happened() -> None:
         "deployment": "openai",
         "operation": "chat",
         "outcome": "ok",
+        "served_from": "upstream",
         "status": 200,
         "input_tokens": 10,
         "output_tokens": 5,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from breakeven.gateway.cache_config import CacheSettings, ModelCacheConfig
 from breakeven.gateway.config import GatewaySettings, ModelConfig, TargetConfig, UpstreamConfig
 from breakeven.gateway.discovery import HOSTED
 from breakeven.gateway.gateway import PATHS
@@ -19,6 +20,7 @@ from conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 SERVE = (DOCS / "how-to/serve.md").read_text("utf-8")
+CACHE = (DOCS / "how-to/response-cache.md").read_text("utf-8")
 HTTP = (DOCS / "reference/gateway-http.md").read_text("utf-8")
 CODE = re.compile(r"[a-z]+(_[a-z]+)+|overloaded|expectation")
 
@@ -51,6 +53,8 @@ def default_of(field: msgspec.structs.FieldInfo) -> object:
         (ModelConfig, "### `[[models]]`"),
         (TargetConfig, "A target or fallback:"),
         (GatewaySettings, "### `[gateway]`"),
+        (CacheSettings, "### `[cache]`"),
+        (ModelCacheConfig, "### `cache` of a model"),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
@@ -60,7 +64,7 @@ def test_every_key_of_the_configuration_is_documented_with_its_default(kind: typ
     }
     if kind is UpstreamConfig:
         expected["url"] = ""  # needed, but for the echo
-    told = table_after(SERVE, words)
+    told = table_after(CACHE if words in CACHE else SERVE, words)
     assert told == expected
 
 

@@ -52,7 +52,7 @@ class CacheWriter:
     def __init__(self, path: Path, max_bytes: int, counters: CacheCounters) -> None:
         self._path, self._max_bytes, self._counters = path, max_bytes, counters
         self._queue: deque[tuple[bytes, StoredAnswer]] = deque()
-        self._waiting_bytes = 0
+        self._put_bytes = self._taken_bytes = 0  # each is added to by one thread alone
         self._touched: set[bytes] = set()
         self._touched_at_s = time.monotonic()
         self._wake = threading.Event()
@@ -66,10 +66,10 @@ class CacheWriter:
     def put(self, key: bytes, answer: StoredAnswer) -> None:
         """Take an answer, unless too much is waiting or it is more than an eighth of the room."""
         weight = weight_bytes(answer)
-        if self._waiting_bytes + weight > MOST_WAITING_BYTES or weight > self._max_bytes // 8:
+        if self._put_bytes - self._taken_bytes + weight > MOST_WAITING_BYTES or weight > self._max_bytes // 8:
             self._counters.dropped += 1
             return
-        self._waiting_bytes += weight
+        self._put_bytes += weight
         self._queue.append((key, answer))
         self._wake.set()
 
@@ -92,6 +92,7 @@ class CacheWriter:
             self._cycle()
             if self.failure is not None and not self._stop:
                 time.sleep(IDLE_S)
+        self._cycle()
         while self._queue and self.failure is None:
             self._cycle()
         self._disconnect()
@@ -118,7 +119,7 @@ class CacheWriter:
             connection.executemany(_PUT, [_row(key, answer) for key, answer in batch])
         for _, answer in batch:
             self._queue.popleft()
-            self._waiting_bytes -= weight_bytes(answer)
+            self._taken_bytes += weight_bytes(answer)
         self._counters.written += len(batch)
         if self._queue:
             self._wake.set()

@@ -49,7 +49,7 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
     if path is None and not DEFAULT_FILE.is_file():
         return Configuration()
     path = path or DEFAULT_FILE
-    tables = _read(path)
+    tables = read_tables(path)
     for name in tables:
         if name not in commands and name not in ROOM_TABLES:
             raise ConfigError(
@@ -67,7 +67,12 @@ def load(path: Path | None, commands: Collection[str]) -> Configuration:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_tables(path: Path) -> dict[str, Any]:
+    """All tables of a file.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is not TOML.
+    """
     try:
         if path.stat().st_size > MAXIMUM_BYTES:
             raise ConfigError(f"configuration file {path} is larger than {MAXIMUM_BYTES:,} bytes")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from breakeven.cli.config import read_tables
 from breakeven.cli.options import COMMA_LIST, output_options, text_style, trace_columns, write_output
 from breakeven.cli.price import Moment
 from breakeven.cli.progress import counting
 
-_NAMED_TTLS = {"5m": 300.0, "1h": 3_600.0}
+if TYPE_CHECKING:
+    from breakeven.plan.lever_report import Lives
+
+NAMED_TTLS: Final = {"5m": 300.0, "1h": 3_600.0}
+"""Lives by name, seconds; what providers sell."""
 
 
 class TimeToLive(click.ParamType[float]):
@@ -23,7 +28,7 @@ class TimeToLive(click.ParamType[float]):
         """Seconds, more than 0."""
         text = str(value).strip()
         try:
-            seconds = _NAMED_TTLS[text] if text in _NAMED_TTLS else float(text)
+            seconds = NAMED_TTLS[text] if text in NAMED_TTLS else float(text)
         except ValueError:
             self.fail(f"{value!r} is neither 5m, 1h nor a number of seconds", param, ctx)
         if not seconds > 0:
@@ -43,6 +48,11 @@ class TimeToLive(click.ParamType[float]):
     type=TimeToLive(),
     metavar="5m|1h|SECONDS",
     help="How long an answer, or a prefix at the provider, is kept.  [default: 1h, and 5m]",
+)
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The gateway's configuration, whose lives hold where --ttl is not given.  [default: breakeven.toml]",
 )
 @click.option(
     "--columns",
@@ -74,8 +84,25 @@ def replay(context: click.Context, /, trace: Path, output_format: str, out: Path
         lever=flags["lever"],
         model=flags["model"],
         provider=flags["provider"],
-        ttl_s=flags["ttl"],
+        ttl_s=flags["ttl"] or _lives(context, flags["policy"], flags["model"]),
         at=flags["at"],
         config=context.obj.tables,
     )
     write_output(render_replay(report, output_format, text_style(out)), out)
+
+
+def _lives(context: click.Context, policy: Path | None, model: str | None) -> Lives:
+    """How long a gateway's configuration keeps answers and prefixes; what it does not say stays open."""
+    from breakeven.gateway.config import read_config
+    from breakeven.plan.lever_report import Lives
+
+    tables = context.obj.tables if policy is None else read_tables(policy)
+    config = read_config(tables)
+    own = next((each for each in config.models if each.name == model), None)
+    answer_s = own.cache.ttl_s if own is not None and own.cache is not None else None
+    if answer_s is None and "cache" in tables:
+        answer_s = config.cache.ttl_s
+    kept = own.prompt_cache_ttl if own is not None else None
+    if kept is None and "prompt_cache_ttl" in tables.get("gateway", {}):
+        kept = config.gateway.prompt_cache_ttl
+    return Lives(answer_s=answer_s, prefix_s=None if kept is None else NAMED_TTLS[kept])

@@ -37,6 +37,7 @@ class EntryLine(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     operation: str
     outcome: str
+    served_from: str
     status: int
     input_tokens: int
     output_tokens: int
@@ -113,6 +114,7 @@ def _json_line(entry: LedgerEntry) -> str:
         deployment=entry.deployment,
         operation=entry.operation,
         outcome=entry.outcome,
+        served_from=entry.served_from,
         status=entry.http_status,
         input_tokens=entry.usage.input_tokens,
         output_tokens=entry.usage.output_tokens,
@@ -125,10 +127,11 @@ def _json_line(entry: LedgerEntry) -> str:
 
 def _text_line(entry: LedgerEntry) -> str:
     usage = entry.usage
+    source = "" if entry.served_from == "upstream" else f" from {entry.served_from}"
     return (
         f"{_moment(entry.started_at_ns)} INFO {entry.request_id} attempt {entry.attempt} "
         f"{_one_line(entry.tenant)} {_one_line(entry.served_model)}@{entry.deployment} {entry.operation} "
-        f"{entry.outcome} {entry.http_status} tokens {usage.input_tokens}+{usage.output_tokens} "
+        f"{entry.outcome} {entry.http_status}{source} tokens {usage.input_tokens}+{usage.output_tokens} "
         f"cost_nano_usd {entry.effective_nano_usd} in {entry.duration_s:.3f} s\n"
     )
 

@@ -68,16 +68,10 @@ class ModelCalls:
         refused: str | None = None
         try:
             key = await authorised_key(self._pipeline.shared.ledger, secret_of(request.headers))
-            call = Call(
-                request_id=request_id,
-                endpoint=endpoint,
-                body=request.body,
-                key=key,
-                tags=(*key.tags, *tags_of(request.headers)) if b"x-breakeven-tags" in request.headers else key.tags,
-                headers=_forwarded(request.headers),
-                received_at_ns=at_ns,
-                cache_control=request.headers.get(b"cache-control", b""),
-            )
+            headers = request.headers
+            tags = (*key.tags, *tags_of(headers)) if b"x-breakeven-tags" in headers else key.tags
+            cache_control = headers.get(b"cache-control", b"")
+            call = Call(request_id, endpoint, request.body, key, tags, _forwarded(headers), at_ns, cache_control)
             await answered(call if traces is None else traces.begin(call), reply)
         except Refusal as refusal:
             refused = refusal.code

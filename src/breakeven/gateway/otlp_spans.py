@@ -127,7 +127,8 @@ class OtlpSpans:
         )
         self._ids.next_trace_id = self._ids.next_span_id = None
         for entry in entries:
-            self._attempt(entry, span)
+            if entry.served_from == "upstream":  # else nothing was sent
+                self._attempt(entry, span)
         _end(span, refusal or (_error(last) if last else None), time_ns())
 
     def close(self) -> None:
@@ -180,7 +181,9 @@ def _request_attributes(call: Call, entries: list[LedgerEntry]) -> Attributes:
         "breakeven.attempts": len(entries),
         "breakeven.cost_nano_usd": sum(entry.effective_nano_usd for entry in entries),
     }
-    return attributes if not entries else attributes | _model_attributes(entries[-1])
+    if not entries:
+        return attributes
+    return attributes | {"breakeven.served_from": entries[-1].served_from} | _model_attributes(entries[-1])
 
 
 def _attempt_attributes(entry: LedgerEntry) -> Attributes:

@@ -43,7 +43,7 @@ class Account:
         self.line: Line | None = None
 
 
-class AccountedHold(Struct, kw_only=True, eq=False):
+class AccountedHold(Struct, eq=False):
     """Money set aside for one attempt at a request under its accounts, and room in the journal."""
 
     request_id: str

@@ -23,7 +23,7 @@ MarkedBy = Literal["none", "caller", "gateway"]
 """Who asked the provider to cache the prompt, if anybody did."""
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt. ``(request_id, attempt)`` is unique and ours: providers repeat and omit their own ids.
 
     Times are nanoseconds since 1970 in UTC. Money is integer nano-dollars: ``list`` at the published price,

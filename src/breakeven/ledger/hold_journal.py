@@ -69,7 +69,7 @@ class HoldJournal:
         """Write a hold's entry, which ends it. Should the disk fail in spite of its room, SQLite still gets it."""
         first = entry.attempt == 1
         sequence = self._journal.next_sequence
-        record = EntryRecord(entry=entry, at_ns=hold.at_ns, scopes=hold.scopes, first=first, last=True)
+        record = EntryRecord(entry, hold.at_ns, hold.scopes, first, True)
         if self._appended(record) is None:
             self._journal.next_sequence += 1
         self._give_back(hold)
@@ -117,13 +117,7 @@ class HoldJournal:
 
 
 def _held(hold: AccountedHold) -> HeldRecord:
+    before = hold.attempt - 1
     return HeldRecord(
-        request_id=hold.request_id,
-        at_ns=hold.at_ns,
-        bound_nano_usd=hold.bound_nano_usd,
-        scopes=hold.scopes,
-        operation=hold.operation,
-        stream=hold.stream,
-        attempts=hold.attempt - 1,
-        last_attempt=hold.attempt - 1,
+        hold.request_id, hold.at_ns, hold.bound_nano_usd, hold.scopes, hold.operation, hold.stream, before, before
     )

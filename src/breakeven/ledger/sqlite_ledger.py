@@ -161,16 +161,7 @@ class SqliteLedger:
         refused = self._asked(group.accounts, request_id, bound_nano_usd)
         if refused is not None:
             return refused
-        hold = AccountedHold(
-            request_id=request_id,
-            attempt=attempt,
-            scopes=scopes,
-            accounts=group.accounts,
-            bound_nano_usd=bound_nano_usd,
-            at_ns=at_ns,
-            operation=operation,
-            stream=stream,
-        )
+        hold = AccountedHold(request_id, attempt, scopes, group.accounts, bound_nano_usd, at_ns, operation, stream)
         self._journal.placed(hold, group.name_bytes)
         self._accounts.reserve(hold)
         self._commit.wake()

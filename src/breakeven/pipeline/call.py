@@ -10,7 +10,7 @@ from breakeven.policy.virtual_key import VirtualKey
 from breakeven.upstreams.wire import Endpoint
 
 
-class Call(Struct, frozen=True, kw_only=True, gc=False):
+class Call(Struct, frozen=True, gc=False):
     """A request of an authorised key. ``headers`` are those to pass on; ``received_at_ns`` is UTC since 1970.
 
     ``cache_control`` is what its client says of the cache; ``answer_headers`` go back with the answer.

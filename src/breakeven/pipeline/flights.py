@@ -54,7 +54,7 @@ class Flights:
             if await follow(self._shared, asked, flight, reply):
                 return True
             if self._stopping:
-                raise Refusal(503, "stopping", "the gateway is stopping; send the request again")
+                raise Refusal(503, "gateway_stopping", "the gateway is stopping; send the request again")
         return False
 
     async def lead(self, key: bytes, asked: Asked, reply: Reply, run: Run, keep: Callable[[Flight], None]) -> None:

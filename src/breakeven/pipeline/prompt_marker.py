@@ -162,14 +162,17 @@ def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
 
 
 def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
-    """Where to put marks, in order: where the policy wants them, and before that where others may read from.
+    """Where to put marks, in order: where the policy wants them, and before that where can be read from.
 
-    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing.
+    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing. One is put
+    where the prompt leaves what was sent before: the last mark may be further from there than the provider looks back,
+    and others may leave it there too. The others are where tools and system prompt end.
     """
     if not marks.boundaries:
         return []
     last = marks.boundaries[-1]
-    more = [place for place in reversed(found.section_ends) if place < last]
+    parting = [place for place in range(last) if found.found[place].prefix.tokens == marks.read_tokens]
+    more = [*parting[-1:], *(place for place in reversed(found.section_ends) if place < last)]
     wanted = dict.fromkeys([*marks.boundaries, *more])
     able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
     return sorted(able[: rule.max_marks])

@@ -14,7 +14,7 @@ from breakeven.catalog.price_card import PriceCard
 from breakeven.errors import TraceError
 from breakeven.options.replayed_bills import CONFIDENCE, DRAWS, STRETCHES, Bills, plain_bills, saving
 from breakeven.plan.lever_prompts import prefix_min_tokens, prompt_cache_result
-from breakeven.plan.lever_report import LEVERS, LeverName, LeverReport, LeverResult, PrefixShare, Repetition
+from breakeven.plan.lever_report import LEVERS, LeverName, LeverReport, LeverResult, Lives, PrefixShare, Repetition
 from breakeven.plan.repeats import (
     ASSUMED_OUTPUT_TOKENS_PER_S,
     ASSUMED_TTFT_S,
@@ -25,12 +25,10 @@ from breakeven.plan.repeats import (
     repeated_prefix_fracs,
     replay_repeats,
 )
+from breakeven.policy.cacheability import CacheRule
 from breakeven.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from breakeven.workload.request_identity import NO_CONTENT
 from breakeven.workload.trace import Trace
-
-ANSWER_TTL_S: Final = 3_600.0
-"""How long an answer is kept where nothing else is said."""
 
 PREFIX_TTLS_S: Final = (300.0, 3_600.0, FOR_EVER_S)
 """Lives for which the share of repeated prefixes is told: what providers sell, and the most there could be."""
@@ -43,18 +41,18 @@ _NO_HASH: Final = "the trace has neither hash_ids nor request_hash: how much of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeverQuestion:
-    """A trace, the price that it is billed at, and how the levers are set: ``stated_ttl_s`` in seconds, or None."""
+    """A trace, the price that it is billed at, and how the levers are set; ``asked`` is one of them, None for all."""
 
     trace: Trace
     card: PriceCard
-    stated_ttl_s: float | None = None
+    lives: Lives
     asked: LeverName | None = None
     assumptions: tuple[Assumption, ...] = ()
 
     @property
     def ttl_s(self) -> float:
         """How long an answer is kept, seconds."""
-        return ANSWER_TTL_S if self.stated_ttl_s is None else self.stated_ttl_s
+        return CacheRule().ttl_s if self.lives.answer_s is None else self.lives.answer_s
 
     @property
     def levers(self) -> tuple[LeverName, ...]:
@@ -80,7 +78,7 @@ def replay_levers(question: LeverQuestion) -> LeverReport:
     without = plain_bills(question.card, trace.input_tokens, trace.output_tokens)
     repeats = _Repeats(question, without)
     results = tuple(
-        prompt_cache_result(trace, question.card, question.stated_ttl_s, without)
+        prompt_cache_result(trace, question.card, question.lives.prefix_s, without)
         if name == "prompt-cache"
         else repeats.result(name)
         for name in question.levers

@@ -33,6 +33,14 @@ def lever_named(name: str) -> LeverName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lives:
+    """For how long an answer is kept here, and a prefix at the provider, seconds; None where nothing is said."""
+
+    answer_s: float | None = None
+    prefix_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeverResult:
     """One lever over one trace; ``unknown`` says why there is no figure, and is empty where there is one.
 

@@ -67,21 +67,24 @@ class ChatEndpoint(OpenAIErrors):
         attached = message_attachments(messages)
         asks_audio = "modalities" in fields and bytes(fields["modalities"]).find(b'"audio"') >= 0
         kept = (asks_audio or attached.sounds > 0) and names_earlier_audio(messages)
+        searches = "web_search_options" in fields
+        has_audio, unseen_input = attached.sounds > 0 or kept, searches or kept
+        # In the order of the fields: named one by one, they take five times as long.
         return Question(
-            operation=self.operation,
-            body=body,
-            fields=fields,
-            model=model_field(fields),
-            stream=flag_field(fields, "stream"),
-            max_output_tokens=output_limit_of(fields, "max_completion_tokens", "max_tokens"),
-            choices=count_field(fields, "n", least=1, most=MOST_CHOICES) or 1,
-            attachments=attached.parts,
-            unseen_input="web_search_options" in fields or kept,
-            processing=asked_processing(fields),
-            extras=("web_searches",) if "web_search_options" in fields else (),
-            prefix=prefix_of(messages),
-            has_audio=attached.sounds > 0 or kept,
-            asks_audio=asks_audio,
+            self.operation,
+            body,
+            fields,
+            model_field(fields),
+            flag_field(fields, "stream"),
+            output_limit_of(fields, "max_completion_tokens", "max_tokens"),
+            count_field(fields, "n", least=1, most=MOST_CHOICES) or 1,
+            attached.parts,
+            unseen_input,
+            asked_processing(fields),
+            ("web_searches",) if searches else (),
+            prefix_of(messages),
+            has_audio,
+            asks_audio,
         )
 
 

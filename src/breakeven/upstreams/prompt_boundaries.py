@@ -35,6 +35,7 @@ _MARKABLE_PARTS: Final = frozenset(b'"%b"' % name for name in (b"text", b"image_
 _MARKABLE_ROLES: Final = frozenset(b'"%b"' % name for name in (b"system", b"developer", b"user", b"tool"))
 _DIGEST_BYTES: Final = 16
 _SYSTEM_ROLES: Final = frozenset({b'"system"', b'"developer"'})
+_TEXT_BEGINS, _LIST_BEGINS = b'"['
 _TEXT: Final = b'"text"'
 _RESULT: Final = b'"tool_result"'
 _NOTHING: Final = b'""'
@@ -154,12 +155,12 @@ class _Walk:
 
     def content(self, raw: Raw, markable: frozenset[bytes], place: tuple[str | int, ...]) -> None:
         """A text alone, or a list of blocks."""
-        begins = memoryview(raw)[:1]
-        if begins == b'"':
+        begins = memoryview(raw)[0]
+        if begins == _TEXT_BEGINS:
             self._take("text", raw)
             self._hash.update(b'type"text"')
             self._end(place, can_carry=_TEXT in markable and memoryview(raw).nbytes > len(_NOTHING))
-        elif begins == b"[":
+        elif begins == _LIST_BEGINS:
             for number, block in enumerate(_objects(raw)):
                 self.block(block, markable, (*place, number))
 

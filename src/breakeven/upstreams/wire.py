@@ -32,7 +32,7 @@ class Extra(NamedTuple):
     quantity: int
 
 
-class Question(Struct, frozen=True, kw_only=True, gc=False):
+class Question(Struct, frozen=True, gc=False):
     """What the gateway needs to know of a request's body.
 
     ``max_output_tokens`` is the client's own limit, None without one; ``choices`` how many answers it asks for

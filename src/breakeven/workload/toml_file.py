@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from breakeven.catalog.evidence import Assumption
 from breakeven.errors import WorkloadError
-from breakeven.workload.overrides import WorkloadOverrides
+from breakeven.workload.overrides import TraceColumns, WorkloadOverrides
 from breakeven.workload.quantiles import SAMPLING_RULE, constant_tokens, joined, sampled_tokens
 from breakeven.workload.settings import MAX_REQUESTS_PER_DAY, MAX_TOKENS, SETTINGS, Settled, checked, settle
 from breakeven.workload.shapes import DailyShape, assumed_shape, daily_shape
@@ -37,7 +38,7 @@ _WORKLOAD_KEYS: Final = (
     "trace",
     "columns",
 )
-_COLUMN_KEYS: Final = ("timestamp", "input_tokens", "output_tokens")
+_COLUMN_KEYS: Final = tuple(field.name for field in fields(TraceColumns))
 
 
 def read_tables(path: Path) -> Tables:
