@@ -155,6 +155,15 @@ the price of a plane|the price of a flight
 convert the files in the folder|convert the files to the folder
 How do you feel?|Do you feel?
 Was the company sued?|Did the company sue?
+the mean of this data|the meaning of this data
+the news of the bank|the new features of the bank
+a guide to Oslo|the way to Oslo
+a job application|a job app
+low price hotels in Oslo|the cheapest hotels in Oslo
+Do all users get 5 GB?|Does each user get 5 GB?
+Can I return it within 30 days?|Can I return it in 30 days?
+Group-1 exams|Group-2 exams
+Messi better than Ronaldo|Ronaldo better than Messi
 """
 
 

@@ -84,12 +84,12 @@ lock
 log_in: log in, login, sign in, log on, log into, sign into
 log_out: log out, logout, sign out, log off
 lose
-mean: meaning, definition
+meaning: definition
 migrate: move, switch, migration
 multiply
 mute: silence
-news: new feature, release highlight, release note, changelog
-news of: new feature in, release note for, changelog for, change in, highlight of
+new_in: new feature, release highlight, release note, changelog
+new_in of: new feature in, release note for, changelog for
 open
 organise
 own
@@ -164,7 +164,7 @@ write
 """
 
 TERMS: Final = """
-all: every, each, everything
+all: every, everything
 all team: all team member, everyone on team, everybody on team, everyone in team, everybody in team, whole team,
     entire team, all member of team
 all user: everyone, everybody
@@ -174,8 +174,8 @@ at_least: at least, no less than, no fewer than, minimum of
 at_most: at most, no more than, not more than, maximum of, up to
 more_than: more than, greater than, above
 less_than: less than, fewer than, below
-cheapest: low price, lowest price, lowest cost, least expensive, most affordable
-dearest: most expensive, high price, highest price, priciest, most costly
+cheapest: lowest price, lowest cost, least expensive, most affordable
+dearest: most expensive, highest price, priciest, most costly
 largest: biggest
 larger: bigger
 fastest: quickest
@@ -185,7 +185,6 @@ easiest: simplest
 easier: simpler
 hardest: most difficult
 harder: more difficult
-good: ideal
 maximum: max, highest possible
 minimum: min, lowest possible
 capital: capital city, city be capital
@@ -212,7 +211,6 @@ usa: united state, united states, united state of america, united states of amer
 licence: license
 programme: program
 centre: center
-app: application
 database: db
 repository: repo
 documentation: doc
@@ -221,7 +219,6 @@ sso: single sign on
 ai: artificial intelligence
 error: error message
 holiday: vacation
-flat: apartment
 petrol: gasoline
 per day: daily
 per week: weekly
@@ -319,9 +316,9 @@ FRAMES: Final = (
     ("^name {0} of {1}", "{0} of {1}"),
     ("^what be release date of {0}", "when be {0} release"),
     ("release date of {0}", "when be {0} release"),
-    ("^what change in {0}", "news of {0}"),
-    ("^what do change in {0}", "news of {0}"),
-    ("^what be new in {0}", "news of {0}"),
+    ("^what change in {0}", "new_in of {0}"),
+    ("^what do change in {0}", "new_in of {0}"),
+    ("^what be new in {0}", "new_in of {0}"),
     ("^which {0} have {1}", "{0} with {1}"),
     ("^which {0} contain {1}", "{0} with {1}"),
     ("be {0} include in {1}", "do {1} have {0}"),
