@@ -216,6 +216,32 @@ def test_a_truncated_answer_is_not_given_again(tmp_path: Path) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("name", ["event: error", "event:error", "id: 1\r\nevent: error\r"])
+def test_a_stream_with_an_event_named_error_is_not_given_again(tmp_path: Path, name: str) -> None:
+    said = 'data: {"choices": [{"index": 0, "delta": {"content": "words"}, "finish_reason": %s}]}'
+    end = "\r\n\r\n" if "\r" in name else "\n\n"
+    events = [
+        said % "null",
+        f'{name}\ndata: {{"message": "overloaded"}}',
+        said % '"stop"',
+        "data: [DONE]",
+    ]
+
+    async def scenario() -> None:
+        async with remembering(tmp_path) as between:
+            raw = "".join(event + end for event in events)
+            order = Order(name="a", kind="raw", raw=raw, content_type="text/event-stream")
+            for _ in range(2):
+                assert (await between.chat(order, stream=True)).headers["x-breakeven-cache"] == "miss"
+            sound = Order(
+                name="b", kind="raw", raw=raw.replace(name, "event: message"), content_type="text/event-stream"
+            )
+            for known in ("miss", "hit"):
+                assert (await between.chat(sound, stream=True)).headers["x-breakeven-cache"] == known
+
+    run(scenario)
+
+
 def test_an_answer_of_a_fallback_is_not_given_as_the_models_own(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with remembering(tmp_path, max_attempts=2) as between:
