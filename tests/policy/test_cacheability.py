@@ -221,6 +221,12 @@ def test_an_address_is_one_however_it_is_written(url: str) -> None:
     assert not_cached("chat", read_fields(escaped.encode()), RULE) == "linked"
 
 
+def test_an_answer_is_no_older_than_its_route_takes_now() -> None:
+    assert CacheControl().within(60.0) == CacheControl(max_age_s=60)
+    assert CacheControl(max_age_s=90, no_cache=True).within(60.0) == CacheControl(max_age_s=60, no_cache=True)
+    assert CacheControl(max_age_s=30).within(60.0) == CacheControl(max_age_s=30)
+
+
 def test_what_is_embedded_from_an_address_may_change() -> None:
     for linked in ({"image": LINK}, {"type": "image_url", "image_url": {"url": LINK}}):
         assert why("embeddings", input=[linked]) == "linked"
