@@ -20,7 +20,8 @@ from breakeven.ledger.entry import LedgerEntry, MarkedBy
 from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
 from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.mark_places import mark_places
+from breakeven.policy.prompt_cache import PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
 from breakeven.policy.window import NS_PER_S
@@ -132,7 +133,7 @@ class PromptMarker:
         prefixes = [each.prefix for each in found.found]
         marks = learner.policy.decide(prefixes, _tokens(found, learner), at_s)
         rests = learner.guard.rests(at_s)
-        places = () if rests else _places(marks, found, learner.policy.rule)
+        places = [] if rests else mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
         told = Told(
             learner=learner,
             sized_bytes=found.sized_bytes,
@@ -174,20 +175,6 @@ def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
         max_marks=known.max_marks,
         lookback=known.lookback,
     )
-
-
-def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
-    """Where to put marks, in order: where the policy wants them, and before that where tools and system prompt end.
-
-    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing, and is one
-    more place from which a later prompt can read.
-    """
-    if not marks.boundaries:
-        return []
-    sections = [place for place in reversed(found.section_ends) if place < marks.boundaries[-1]]
-    wanted = dict.fromkeys([*marks.boundaries, *sections])
-    able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
-    return sorted(able[: rule.max_marks])
 
 
 @lru_cache(maxsize=4096)

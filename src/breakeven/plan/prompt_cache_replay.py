@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from breakeven.plan.fixed_marks import PrefixRequest, fixed_bill_ratios
 from breakeven.plan.provider_cache import ProviderCache
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.prompt_cache import PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 
 __all__ = ["PrefixRequest", "PromptCacheReplay", "replay_prompt_cache"]
@@ -30,22 +30,16 @@ class PromptCacheReplay:
     requests: int
 
 
-def replay_prompt_cache(
-    requests: Iterable[PrefixRequest], rule: PromptCacheRule, told: Callable[[Marks], None] | None = None
-) -> PromptCacheReplay:
+def replay_prompt_cache(requests: Iterable[PrefixRequest], rule: PromptCacheRule) -> PromptCacheReplay:
     """Replay requests, in order of arrival, through the policy that the gateway marks by.
 
-    What the policy marks is billed by a cache that knows nothing of the policy. ``told`` is called with the marks of
-    each request.
+    What the policy marks is billed by a cache that knows nothing of the policy.
     """
     sent = list(requests)
     policy = PromptCachePolicy(rule)
     cache = ProviderCache(rule)
     for at_s, input_tokens, prefixes in sent:
-        marks = policy.decide(prefixes, input_tokens, at_s)
-        if told is not None:
-            told(marks)
-        cache.send(prefixes, marks.boundaries, at_s)
+        cache.send(prefixes, policy.decide(prefixes, input_tokens, at_s).boundaries, at_s)
     input_tokens = sum(request.input_tokens for request in sent)
     return PromptCacheReplay(
         input_bill_ratio=cache.billed_tokens(input_tokens) / input_tokens if input_tokens else 1.0,
