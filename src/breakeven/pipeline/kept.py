@@ -12,9 +12,8 @@ from breakeven.pipeline.recording import MOST_KEPT_BYTES
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Operation
 from breakeven.policy.storable import NotStored, storable, storable_stream
+from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.event_stream import event_data, split_events
-
-NS_PER_S = 1_000_000_000
 
 
 def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer | NotStored:
