@@ -215,6 +215,32 @@ def test_a_truncated_answer_is_not_given_again(tmp_path: Path) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("name", ["event: error", "event:error", "id: 1\r\nevent: error\r"])
+def test_a_stream_with_an_event_named_error_is_not_given_again(tmp_path: Path, name: str) -> None:
+    said = 'data: {"choices": [{"index": 0, "delta": {"content": "words"}, "finish_reason": %s}]}'
+    end = "\r\n\r\n" if "\r" in name else "\n\n"
+    events = [
+        said % "null",
+        f'{name}\ndata: {{"message": "overloaded"}}',
+        said % '"stop"',
+        "data: [DONE]",
+    ]
+
+    async def scenario() -> None:
+        async with remembering(tmp_path) as between:
+            raw = "".join(event + end for event in events)
+            order = Order(name="a", kind="raw", raw=raw, content_type="text/event-stream")
+            for _ in range(2):
+                assert (await between.chat(order, stream=True)).headers["x-breakeven-cache"] == "miss"
+            sound = Order(
+                name="b", kind="raw", raw=raw.replace(name, "event: message"), content_type="text/event-stream"
+            )
+            for known in ("miss", "hit"):
+                assert (await between.chat(sound, stream=True)).headers["x-breakeven-cache"] == known
+
+    run(scenario)
+
+
 def test_an_answer_of_a_fallback_is_not_given_as_the_models_own(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with remembering_here(tmp_path, max_attempts=2) as between:
@@ -295,5 +321,50 @@ def test_the_switch_is_heeded_at_once(tmp_path: Path) -> None:
                 "miss",
                 "hit",
             ]
+            assert await reloaded(live.config.replace("enabled = true", "enabled = true\nttl_s = 0.001")) == "miss"
+            assert "started again" not in live.log
+            await reloaded(live.config.replace("enabled = true", 'enabled = true\nfile = "other.db"'))
+            assert "[cache]: its place and sizes take effect when the gateway is started again" in live.log
+
+    run(scenario)
+
+
+def test_tools_that_are_no_longer_pure_are_called_by_no_remembered_answer(tmp_path: Path) -> None:
+    call = {"id": "call_123456789", "type": "function", "function": {"name": "pay", "arguments": "{}"}}
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}
+
+    async def scenario() -> None:
+        async with remembering(tmp_path) as between:
+            live = between.live
+            order = Order(name="a", kind="raw", raw=json.dumps({"object": "chat.completion", "choices": [choice]}))
+
+            async def told(pure: str) -> list[str]:
+                lines = f'name = "{MODEL}"\ncache = {{ pure_tools = {pure} }}'
+                (tmp_path / "breakeven.toml").write_text(live.config.replace(f'name = "{MODEL}"', lines), "utf-8")
+                assert (await live.ask("POST", "/admin/reload", {}, key=ADMIN)).status == 200
+                return [(await between.chat(order)).headers["x-breakeven-cache"] for _ in range(2)]
+
+            assert await told("true") == ["miss", "hit"]
+            assert await told("false") == ["miss", "miss"]
+
+    run(scenario)
+
+
+def test_a_store_that_cannot_be_used_is_told_in_the_log(tmp_path: Path) -> None:
+    """Whoever looks why nothing is remembered finds it there: once, not for each request."""
+
+    async def scenario() -> None:
+        async with remembering(tmp_path) as between:
+            for name in ("ledger-cache.db", "ledger-cache.db-wal", "ledger-cache.db-shm"):
+                (tmp_path / name).unlink(missing_ok=True)
+            (tmp_path / "ledger-cache.db").mkdir()
+            for number in range(100):
+                told = await between.chat(Order(name=f"{number}"))
+                assert (told.status, told.headers["x-breakeven-cache"]) == (200, "miss")
+                if "the cache cannot be used now" in between.live.log:
+                    break
+                await asyncio.sleep(0.05)
+            await between.chat(Order(name="z"))
+            assert between.live.log.count("the cache cannot be used now") == 1
 
     run(scenario)

@@ -15,19 +15,20 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
+from breakeven.catalog.prompt_caches import CacheControl, PromptCache, prompt_cache_of
 from breakeven.ledger.entry import LedgerEntry, MarkedBy
 from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
 from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.mark_places import mark_places
+from breakeven.policy.prompt_cache import PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
 from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
-from breakeven.upstreams.wire import Question
+from breakeven.upstreams.wire import Question, WireName
 
 MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
@@ -42,6 +43,9 @@ _DENSE_BYTES_PER_TOKEN: Final = 2
 """A shorter body cannot have as many tokens as are cached at least, so it is not looked into."""
 
 _KEYED_PATHS: Final = frozenset({"/chat/completions", "/responses"})
+_UNKNOWN: Final[Mapping[WireName, CacheControl]] = {"anthropic": "cache_control"}
+"""How callers mark where nothing is known of a provider's cache but its wire."""
+
 _PATHS: Final[Mapping[MarkStyle, str]] = {"cache_control": "/messages", "prompt_cache_breakpoint": "/chat/completions"}
 
 
@@ -86,9 +90,9 @@ class PromptMarker:
 
     def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
         """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
-        wire = target.upstream.wire
         known = _known(target.provider, target.model)
-        if (known is not None or wire == "anthropic") and says_what_to_cache(body, question.fields, wire):
+        control = known.control if known is not None else _UNKNOWN.get(target.upstream.wire)
+        if control is not None and says_what_to_cache(body, question.fields, control):
             return Marked(body=body, marked_by="caller")
         if known is None or not target.body_rules.marks_cache:
             return Marked(body=body)
@@ -118,7 +122,7 @@ class PromptMarker:
         prefixes = [each.prefix for each in found.found]
         marks = learner.policy.decide(prefixes, _tokens(found, learner), at_s)
         rests = learner.guard.rests(at_s)
-        places = () if rests else _places(marks, found, learner.policy.rule)
+        places = [] if rests else mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
         told = Told(
             learner=learner,
             sized_bytes=found.sized_bytes,
@@ -138,7 +142,7 @@ class PromptMarker:
             return learner
         if len(self._learners) >= MOST_LEARNERS:
             self._learners.popitem(last=False)
-        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        policy = PromptCachePolicy(rule_of(known, ttl), max_prefixes=MOST_PREFIXES)
         learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
         for row in self._earlier.pop(wanted, ()):
             learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
@@ -159,23 +163,6 @@ def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
         max_marks=known.max_marks,
         lookback=known.lookback,
     )
-
-
-def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
-    """Where to put marks, in order: where the policy wants them, and before that where can be read from.
-
-    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing. One is put
-    where the prompt leaves what was sent before: the last mark may be further from there than the provider looks back,
-    and others may leave it there too. The others are where tools and system prompt end.
-    """
-    if not marks.boundaries:
-        return []
-    last = marks.boundaries[-1]
-    parting = [place for place in range(last) if found.found[place].prefix.tokens == marks.read_tokens]
-    more = [*parting[-1:], *(place for place in reversed(found.section_ends) if place < last)]
-    wanted = dict.fromkeys([*marks.boundaries, *more])
-    able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
-    return sorted(able[: rule.max_marks])
 
 
 @lru_cache(maxsize=4096)
