@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
+from breakeven.catalog.prompt_caches import CacheControl, PromptCache, prompt_cache_of
 from breakeven.ledger.entry import LedgerEntry, MarkedBy
 from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
@@ -28,7 +28,7 @@ from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
-from breakeven.upstreams.wire import Question
+from breakeven.upstreams.wire import Question, WireName
 
 MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
@@ -43,6 +43,9 @@ _DENSE_BYTES_PER_TOKEN: Final = 2
 """A shorter body cannot have as many tokens as are cached at least, so it is not looked into."""
 
 _KEYED_PATHS: Final = frozenset({"/chat/completions", "/responses"})
+_UNKNOWN: Final[Mapping[WireName, CacheControl]] = {"anthropic": "cache_control"}
+"""How callers mark where nothing is known of a provider's cache but its wire."""
+
 _PATHS: Final[Mapping[MarkStyle, str]] = {"cache_control": "/messages", "prompt_cache_breakpoint": "/chat/completions"}
 
 
@@ -87,9 +90,9 @@ class PromptMarker:
 
     def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
         """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
-        wire = target.upstream.wire
         known = _known(target.provider, target.model)
-        if (known is not None or wire == "anthropic") and says_what_to_cache(body, question.fields, wire):
+        control = known.control if known is not None else _UNKNOWN.get(target.upstream.wire)
+        if control is not None and says_what_to_cache(body, question.fields, control):
             return Marked(body=body, marked_by="caller")
         if known is None or not target.body_rules.marks_cache:
             return Marked(body=body)

@@ -70,7 +70,7 @@ class Remembered:
             told = _telling(asked, b"bypass")
             await run(RequestLife(self._shared, told.call, question, asked.route, reply))
             return
-        reads = None if control.no_cache else control
+        reads = None if control.no_cache else control.within(cache.rule.ttl_s)
         if reads and epoch is not None and await self._given(key, reads, asked, reply, "response_cache"):
             return
         reworded = None if epoch is None else self._reworded(asked, cache, epoch)

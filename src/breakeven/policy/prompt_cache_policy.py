@@ -44,14 +44,14 @@ class _Request(NamedTuple):
 class PromptCachePolicy:
     """The policy for one provider's rule. Requests must come in order; an earlier time counts as the latest seen."""
 
-    __slots__ = ("_now_s", "memory", "purse", "reuse", "rule")
+    __slots__ = ("now_s", "memory", "purse", "reuse", "rule")
 
     def __init__(self, rule: PromptCacheRule, *, max_prefixes: int = MAX_PREFIXES) -> None:
         self.rule = rule
         self.memory = SentMemory(max_prefixes)
         self.reuse = ReuseModel(rule)
         self.purse = Purse(rule)
-        self._now_s = float("-inf")
+        self.now_s = float("-inf")
 
     def decide(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> Marks:
         """Say where to mark a request that is sent now, and learn from it.
@@ -80,13 +80,13 @@ class PromptCachePolicy:
         self.purse.account(OURS, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
 
     def _read(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> _Request:
-        self._now_s = max(self._now_s, at_s)
+        self.now_s = max(self.now_s, at_s)
         self.purse.see(input_tokens)
         tokens = [prefix.tokens for prefix in prefixes]
         sent = self.memory.path(prefixes)
         known = next((place for place, prefix in enumerate(sent) if not prefix.times), len(sent))
         first = next((place for place, size in enumerate(tokens) if size >= self.rule.min_tokens), len(tokens))
-        return _Request(self._now_s, input_tokens, tokens, sent, known, first)
+        return _Request(self.now_s, input_tokens, tokens, sent, known, first)
 
     def _learn(self, request: _Request) -> list[Group]:
         """Tell the model what came again, and group what is sent now."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from breakeven.policy import question_meanings as tables
+from breakeven.policy.question_words import KNOWN_VERBS
 from breakeven.policy.word_forms import base_form
 
 RELATION: Final = "~"
@@ -37,7 +38,14 @@ def _without(words: Sequence[str], beginnings: _Wordings) -> Sequence[str]:
 def question_form(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """What is asked for (``how``, ``when``), empty where a thing is, and the words after it."""
     taken = _begins_with(words, _FORMS)
-    return (taken[1][0], words[taken[0] :]) if taken else ("", words)
+    if taken is None or (taken[1] == ("how",) and words[0] != "how" and not _is_deed(words[taken[0] :])):
+        return "", words
+    return taken[1][0], words[taken[0] :]
+
+
+def _is_deed(words: Sequence[str]) -> bool:
+    """Whether a clause begins with a verb: steps to install it, and not steps to the door."""
+    return bool(words) and (words[0] in KNOWN_VERBS or reworded(words[:4])[0].startswith(RELATION))
 
 
 def framed(words: Sequence[str]) -> Sequence[str]:
