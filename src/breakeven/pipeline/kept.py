@@ -60,6 +60,8 @@ def _event_data(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if piece.startswith(b"data: ") and piece.find(b"\n") == len(piece) - 2:
             yield piece[6:-2]
             continue
+        if piece.find(b"data:") < 0:
+            continue  # comments, which keep a connection open
         for event in piece.split(b"\n\n") if piece.find(b"\r") < 0 else split_events(piece):
             if event.startswith(b"data: ") and event.find(b"\n") < 0:
                 yield event[6:]
