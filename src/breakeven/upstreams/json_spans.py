@@ -136,10 +136,10 @@ def is_array(body: bytes, span: Span) -> bool:
 
 def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
     """The body with some bytes replaced, by edits that do not overlap."""
-    parts: list[bytes] = []
-    position = 0
+    parts: list[bytes | memoryview] = []
+    position, whole_body = 0, memoryview(body)  # so that a long body is copied once
     for edit in sorted(edits):
-        parts += (body[position : edit.start], edit.bytes)
+        parts += (whole_body[position : edit.start], edit.bytes)
         position = edit.end
-    parts.append(body[position:])
+    parts.append(whole_body[position:])
     return b"".join(parts)
