@@ -250,8 +250,8 @@ what be, which be, find, calculate, compute, work out, look for, tell me, give m
 """Beginnings that ask for the thing that follows."""
 
 QUESTION_FORMS: Final = """
-how: how, how to, step to, step for, step require to, way to, best way to, good way to, way of, best way of, instruction for,
-    instruction to, guide to, guide for, tutorial for, tutorial on, procedure for, procedure to, process for,
+how: how, how to, step to, step for, step require to, way to, best way to, good way to, way of, best way of,
+    instruction for, instruction to, guide to, guide for, tutorial for, tutorial on, procedure for, procedure to, process for,
     process of, process to, what do i have to do to, what do i need to do to, what should i do to,
     what must i do to, what can i do to, what step do i take to, walk me through, teach me to, show me how to,
     teach me how to, what do it take to
