@@ -88,3 +88,14 @@ def test_a_slip_of_one_letter_finds_the_key_that_was_meant(table: str, data: st.
     cause = cause_of(content.format(typed))
     assert f"has no key `{typed}`" in cause
     assert f"`{meant}`" in cause.partition("did you mean")[2]
+
+
+@pytest.mark.parametrize("ttl_s", ["0", "-1", "nan", "inf", "1e12"])
+def test_an_answer_is_kept_for_a_time_that_every_store_can_count(ttl_s: str) -> None:
+    with pytest.raises(ConfigError, match="no time up to ten years"):
+        read_config(tomllib.loads(f"[cache]\nttl_s = {ttl_s}\n{GOOD}"))
+    model = f'[[models]]\nname = "m"\ntargets = [{{upstream = "first"}}]\ncache = {{ ttl_s = {ttl_s} }}'
+    with pytest.raises(ConfigError, match="no time up to ten years"):
+        read_config(tomllib.loads(GOOD + model))
+    longest = "[cache]\nttl_s = 315_360_000"
+    assert read_config(tomllib.loads(f"{longest}\n{GOOD}")).cache.ttl_s == 315_360_000

@@ -84,6 +84,7 @@ NEVER: list[tuple[Operation, dict[str, Any], NotCached]] = [
     ("responses", {"store": None}, "stored"),
     ("responses", {"previous_response_id": "resp_1"}, "remembered"),
     ("responses", {"conversation": "conv_1"}, "remembered"),
+    ("responses", {"input": [{"type": "item_reference", "id": "msg_1"}]}, "remembered"),
     ("responses", {"conversation": {"id": "conv_1"}}, "remembered"),
     ("messages", {"container": "c_1"}, "remembered"),
     ("messages", {"thread": {"type": "create"}}, "remembered"),
@@ -92,6 +93,7 @@ NEVER: list[tuple[Operation, dict[str, Any], NotCached]] = [
     ("chat", {"web_search_options": {"search_context_size": "low"}}, "provider_tools"),
     ("chat", {"plugins": [{"id": "web"}]}, "provider_tools"),
     ("chat", {"search_parameters": {"mode": "auto"}}, "provider_tools"),
+    ("chat", {"tools": [{"google_search": {}}]}, "provider_tools"),
     ("responses", {"tools": [{"type": "web_search"}]}, "provider_tools"),
     ("responses", {"tools": [{"type": "function", "name": "f"}, {"type": "mcp"}]}, "provider_tools"),
     ("responses", {"tools": [{"type": "image_generation"}]}, "provider_tools"),
@@ -207,3 +209,25 @@ def test_an_answer_may_be_as_old_as_the_client_allows() -> None:
     assert control.allows_age_ns(60 * 10**9)
     assert not control.allows_age_ns(60 * 10**9 + 1)
     assert read_cache_control(b"").allows_age_ns(10**18)
+
+
+@pytest.mark.parametrize(
+    "url", ["HTTPS://cam.example/now.jpg", " https://cam.example", "gs://cam/now.jpg", "file:///now"]
+)
+def test_an_address_is_one_however_it_is_written(url: str) -> None:
+    said = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
+    assert why("chat", messages=said) == "linked"
+    escaped = json.dumps(CHAT | {"messages": said}).replace("s:", "\\u0073:")
+    assert not_cached("chat", read_fields(escaped.encode()), RULE) == "linked"
+
+
+def test_an_answer_is_no_older_than_its_route_takes_now() -> None:
+    assert CacheControl().within(60.0) == CacheControl(max_age_s=60)
+    assert CacheControl(max_age_s=90, no_cache=True).within(60.0) == CacheControl(max_age_s=60, no_cache=True)
+    assert CacheControl(max_age_s=30).within(60.0) == CacheControl(max_age_s=30)
+
+
+def test_what_is_embedded_from_an_address_may_change() -> None:
+    for linked in ({"image": LINK}, {"type": "image_url", "image_url": {"url": LINK}}):
+        assert why("embeddings", input=[linked]) == "linked"
+    assert why("embeddings", input=[{"image": "aGVsbG8="}, {"image_url": {"url": DATA}}, LINK]) is None

@@ -14,6 +14,9 @@ from breakeven.policy.semantic_rule import Mode, SemanticRule
 
 _DEFAULT: Final = SemanticRule()
 
+LONGEST_TTL_S: Final = 315_360_000.0
+"""Ten years; no store counts time without an end."""
+
 
 class ModelCacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a ``[[models]]`` table says under ``cache``; see `CacheRule`."""
@@ -57,6 +60,11 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     file: str = ""
     url: str = ""
 
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """Where answers are kept, and how many: what a store is opened with."""
+        return self.file, self.url, self.max_bytes, self.memory_bytes
+
     def rule(self, model: ModelCacheConfig | None) -> CacheRule | None:
         """The rule of a model; None where none of its answers is remembered."""
         model = model or ModelCacheConfig()
@@ -75,8 +83,10 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         Raises:
             ConfigError: a time or size that is none, or two places at once.
         """
-        if self.ttl_s <= 0:
-            raise ConfigError(f"[cache] ttl_s = {self.ttl_s} keeps nothing", hint="enabled = false switches it off")
+        if not 0 < self.ttl_s <= LONGEST_TTL_S:
+            raise ConfigError(
+                f"[cache] ttl_s = {self.ttl_s} is no time up to ten years", hint="enabled = false switches it off"
+            )
         if self.max_bytes < 1 << 20 or self.memory_bytes < 1 << 20:
             raise ConfigError("[cache] max_bytes and memory_bytes are 1 MiB or more", hint="max_bytes = 1073741824")
         if self.file and self.url:
@@ -93,8 +103,11 @@ def check_model_cache(name: str, model: ModelCacheConfig) -> None:
     Raises:
         ConfigError: a time or temperature that is none.
     """
-    if model.ttl_s is not None and model.ttl_s <= 0:
-        raise ConfigError(f"the model {name} has cache ttl_s = {model.ttl_s}", hint='mode = "off" remembers nothing')
+    if model.ttl_s is not None and not 0 < model.ttl_s <= LONGEST_TTL_S:
+        raise ConfigError(
+            f"the model {name} has cache ttl_s = {model.ttl_s}, no time up to ten years",
+            hint='mode = "off" remembers nothing',
+        )
     if not 0 <= model.max_temperature <= 2:
         raise ConfigError(f"the model {name} has max_temperature = {model.max_temperature}", hint="0 to 2")
 

@@ -79,6 +79,7 @@ class Gateway:
         self._reload = reload
         self._upstreams = UpstreamSet()
         self._tls: Tls | None = None
+        self._cache = configured.config.cache
         self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
         self.pipeline.shared.preparation.marker.recall(last_marked_rows(ledger.path))
@@ -193,6 +194,9 @@ class Gateway:
         settings = configured.config.cache
         if settings.enabled and self.pipeline.remembered is None:
             self.pipeline.remembered = Remembered(self.pipeline.shared, open_store(settings, self._ledger.path))
+            self._cache = settings
+        elif settings.enabled and settings.place != self._cache.place:
+            LOG.warning("[cache]: its place and sizes take effect when the gateway is started again")
         remembered = self.pipeline.remembered
         if remembered is not None and remembered.other_wordings is None:
             store = remembered.memory.store

@@ -70,6 +70,8 @@ class RoutingTable:
     ) -> Route:
         rule = self._config.cache.rule(cache)
         served = route_identity(map(self._served, targets))
+        if rule is not None and rule.pure_tools:
+            served += b" pure tools"  # a route that is no longer said to be so finds no answer that calls a tool
         remembers = None if rule is None else RouteCache(rule, served, (semantic or SemanticConfig()).rule())
         return Route(model=model, targets=targets, fallbacks=fallbacks, degrade_to=degrade_to, cache=remembers)
 

@@ -15,12 +15,16 @@ class CacheControl(NamedTuple):
 
     no_store: bool = False
     no_cache: bool = False
-    max_age_s: int | None = None
+    max_age_s: float | None = None
     only_if_cached: bool = False
 
     def allows_age_ns(self, age_ns: int) -> bool:
         """Whether an answer of this age may be served."""
         return self.max_age_s is None or age_ns <= self.max_age_s * 1_000_000_000
+
+    def within(self, ttl_s: float) -> CacheControl:
+        """The same, and no answer older than the route takes now, whatever it took when the answer was stored."""
+        return self._replace(max_age_s=ttl_s if self.max_age_s is None else min(self.max_age_s, ttl_s))
 
 
 @lru_cache(maxsize=256)

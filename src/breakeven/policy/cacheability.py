@@ -89,11 +89,15 @@ _NOTHING: Final = frozenset((b"null", b"false", b"0", b"0.0", b"{}", b"[]", b'""
 _SEEDED: Final = ("chat", "completions")
 """Endpoints that know a seed; elsewhere the field would be ignored, and the answer left to chance."""
 
-_OWN_TOOLS: Final = frozenset((None, "function", "custom", "namespace"))
-"""Types of tools that the client runs and describes itself. Any other is the provider's, or unknown."""
+_OWN_TOOLS: Final = frozenset(("function", "custom", "namespace"))
+"""Types of tools that the client runs and describes itself. Any other is the provider's, or unknown; one without a type
+is the client's if it has a name, unlike ``{"google_search": {}}``."""
 
-_LINK: Final = re.compile(rb'"(?:image_|file_|video_|audio_)?url"\s*:\s*"https?:')
-"""Quotes within a text are escaped in JSON, so a text that speaks of ``"url": "https:`` is none."""
+_LINK: Final = re.compile(
+    rb'"(?:(?:image_|file_|video_|audio_)?url"\s*:\s*"(?!data:)|(?:image|video|audio)"\s*:\s*"[hH][tT][tT][pP])'
+)
+"""Any address but one with the data in it: ``HTTPS:`` and ``gs:`` are links, too. Quotes within a text are escaped in
+JSON, so a text that speaks of ``"url": "https:`` is none."""
 
 _RESULT_SIGNS: Final[Mapping[Operation, tuple[bytes, ...]]] = {
     "chat": (b'"tool"', b'"function"'),
@@ -108,6 +112,12 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 class _Tool(Struct):
     type: str | None = None
+    name: str | None = None
+    function: dict[str, Raw] | None = None
+
+    @property
+    def is_own(self) -> bool:
+        return self.type in _OWN_TOOLS or (self.type is None and bool(self.name or self.function))
 
 
 class _Block(Struct):
@@ -133,7 +143,7 @@ def not_cached(operation: Operation, fields: Mapping[str, Raw], rule: CacheRule 
     if rule is None:
         return "off"
     if operation == "embeddings":
-        return None
+        return "linked" if _has_link(bytes(fields.get("input", b""))) else None
     for name, why in _NEVER[operation].items():
         if name in fields and _given(fields, name):
             return why
@@ -155,15 +165,21 @@ def _beyond_flags(operation: Operation, fields: Mapping[str, Raw], rule: CacheRu
         yield "stored"  # what OpenAI does where the field is missing
     if not (rule.always or _is_deterministic(operation, fields, rule.max_temperature)):
         yield "not_deterministic"
-    if "tools" in fields and any(tool.type not in _OWN_TOOLS for tool in _TOOLS.decode(fields["tools"]) or ()):
+    if "tools" in fields and not all(tool.is_own for tool in _TOOLS.decode(fields["tools"]) or ()):
         yield "provider_tools"
     prompt = fields.get("input" if operation == "responses" else "messages")
     if prompt is not None:
-        text = bytes(prompt)
-        if text.rfind(b'"http') >= 0 and _LINK.search(text):
-            yield "linked"
-        if not rule.pure_tools and _has_tool_results(text, _RESULT_SIGNS.get(operation, ())):
-            yield "tool_results"
+        yield from _beyond_prompt(operation, bytes(prompt), rule)
+
+
+def _beyond_prompt(operation: Operation, prompt: bytes, rule: CacheRule) -> Iterator[NotCached]:
+    """Every reason that a prompt itself gives."""
+    if _has_link(prompt):
+        yield "linked"
+    if operation == "responses" and prompt.rfind(b'"item_reference"') >= 0:
+        yield "remembered"
+    if not rule.pure_tools and _has_tool_results(prompt, _RESULT_SIGNS.get(operation, ())):
+        yield "tool_results"
 
 
 def _is_deterministic(operation: Operation, fields: Mapping[str, Raw], max_temperature: float) -> bool:
@@ -179,6 +195,11 @@ def _asks_logprobs(operation: Operation, fields: Mapping[str, Raw]) -> bool:
     if operation == "completions":
         return _number(fields, "logprobs") is not None
     return operation == "responses" and "include" in fields and b"logprobs" in bytes(fields["include"])
+
+
+def _has_link(prompt: bytes) -> bool:
+    """Whether something in it is at an address. Two quick looks rule most prompts out."""
+    return (prompt.rfind(b'rl"') >= 0 or prompt.rfind(b'"http') >= 0) and _LINK.search(prompt) is not None
 
 
 def _has_tool_results(prompt: bytes, signs: tuple[bytes, ...]) -> bool:
