@@ -158,6 +158,14 @@ convert the files in the folder|convert the files to the folder
 How do you feel?|Do you feel?
 Was the company sued?|Did the company sue?
 the mean of this data|the meaning of this data
+200 mg of ibuprofen with 1 g of paracetamol|1 g of ibuprofen with 200 mg of paracetamol
+5 mg for Ann and 10 mg for Bob|5 mg for Bob and 10 mg for Ann
+pay $5 today and 10 EUR tomorrow|pay 10 EUR today and $5 tomorrow
+Can I cook for Ann and clean for Bob?|Can I cook for Bob and clean for Ann?
+Can I cook for Ann and clean with Bob?|Can I cook with Bob and clean for Ann?
+How do I log Monday and reset Tuesday?|How do I reset Monday and log Tuesday?
+Is renting better than buying?|Is buying better than renting?
+Can I leave without paying?|Can I pay without leaving?
 the news of the bank|the new features of the bank
 a guide to Oslo|the way to Oslo
 a job application|a job app

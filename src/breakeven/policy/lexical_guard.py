@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from breakeven.policy import question_words as words
-from breakeven.policy.question_clause import Phrase, clause
+from breakeven.policy.question_clause import Phrase, clause, is_one_deed
 from breakeven.policy.question_phrases import (
     RELATION,
     framed,
@@ -42,16 +42,14 @@ class Form(NamedTuple):
 
     ``asks`` is what is asked for (``how``, ``when``, ``yes_or_no``), empty for a thing; ``manner`` its modal verb, time
     and voice; ``relation`` is what one asks how to do, wherever it stands ("how can it be hidden", "how do I hide it"),
-    empty where that is not one thing: then all stay in place. ``phrases`` begins with the clause itself and is sorted
-    beyond it; ``moments`` and ``quantities`` are in the order of the question, those of each unit by themselves.
+    empty where that is not one thing: then all stay in place. ``phrases`` and ``value`` are those of `clause`.
     """
 
     asks: str
     manner: tuple[str, ...]
     relation: str
     phrases: tuple[Phrase, ...]
-    moments: tuple[str, ...]
-    quantities: tuple[str, ...]
+    value: str
 
 
 def may_share_answer(first: Form, second: Form) -> bool:
@@ -81,24 +79,24 @@ def form(text: str) -> Form:
     if asked[:1] and asked[0] in words.OPENINGS:
         asks = YES_OR_NO
     told = reworded(rest)
-    relations = [word for word in told if word.startswith(RELATION)]
-    relation = relations[0] if asks == "how" and len(relations) == 1 else ""
+    relation = next((word for word in told if word.startswith(RELATION)), "")
+    if asks != "how" or not is_one_deed(told):
+        relation = ""
     voice, told = _voice(found, asks, told)
     parts = clause(told, relation)
-    if not (relation or parts.moments or parts.quantities or any(phrase.words for phrase in parts.phrases)):
+    if not (relation or parts.value or any(phrase.words for phrase in parts.phrases)):
         return _verbatim(text)
     return Form(
         asks="deed" if not asks and list(asked[:2]) == ["what", "do"] else asks,
         manner=(_modal(asks, asked), _tense(found, asks), voice, _subject(asks, asked)),
         relation=relation.removeprefix(RELATION),
         phrases=parts.phrases,
-        moments=parts.moments,
-        quantities=parts.quantities,
+        value=parts.value,
     )
 
 
 def _verbatim(text: str) -> Form:
-    return Form("", (), "", (Phrase("", (text,)),), (), ())
+    return Form("", (), "", (Phrase("", (text,)),), "")
 
 
 def _modal(asks: str, asked: Sequence[str]) -> str:

@@ -224,7 +224,7 @@ per day: daily
 per week: weekly
 per month: monthly
 per year: yearly, annually
-next: upcoming, coming
+next: upcoming
 via: by mean of
 near: close to, next to, nearby, in vicinity of, in proximity to
 about: concerning, regarding, on topic of
@@ -250,11 +250,11 @@ what be, which be, find, calculate, compute, work out, look for, tell me, give m
 """Beginnings that ask for the thing that follows."""
 
 QUESTION_FORMS: Final = """
-how: how, step to, step for, step require to, way to, best way to, good way to, way of, best way of, instruction for,
-    instruction to, guide to, guide for, tutorial for, tutorial on, procedure for, procedure to, process for,
-    process of, process to, what do i have to do to, what do i need to do to, what should i do to,
-    what must i do to, what can i do to, what step do i take to, walk me through, teach me to, show me how to,
-    teach me how to, what do it take to
+how: how, how to, step to, step for, step require to, way to, best way to, good way to, way of, best way of,
+    instruction for, instruction to, guide to, guide for, tutorial for, tutorial on, procedure for, procedure
+    to, process for, process of, process to, what do i have to do to, what do i need to do to, what should i do
+    to, what must i do to, what can i do to, what step do i take to, walk me through, teach me to, show me how
+    to, teach me how to, what do it take to
 when: when, what time, at what time, what date, what year, in what year, in which year, which year, on what date,
     in which case, in what case, in which situation, in what situation, under which circumstance,
     under what circumstance, on which day, on what day

@@ -56,7 +56,7 @@ def framed(words: Sequence[str]) -> Sequence[str]:
             framed_text = pattern.sub(replacement, text, count=1)
             if framed_text != text:
                 text, present = framed_text, set(framed_text.split(" "))
-    return text.split(" ")
+    return text.split()
 
 
 def reworded(words: Sequence[str]) -> list[str]:

@@ -99,6 +99,9 @@ LABELS: Final = {
 }
 """Words that bind the noun phrase after them. Two of one value bind alike; the order of bound phrases is free."""
 
+JOINING: Final = _words("and or but if unless then because while when before after without than instead_of until since")
+"""Words that may join another clause to one."""
+
 NEUTRAL: Final = _words("of in at on for during")
 """Labels that say nothing more where only a time or a number follows."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from breakeven.policy import question_words as words
 
-_BRITISH: Final = re.compile(r"iz(e|ed|es|ing|ation|ations|er|ers)\Z")
+_BRITISH: Final = re.compile(r"(?<!s)iz(e|ed|es|ing|ation|ations|er|ers)\Z")
 _OUR: Final = re.compile(r"(col|fav|behavi|neighb|lab|hon|hum)or")
 _SHORTEST: Final = 4
 """Letters. Shorter words have no ending to lose: gas, is, bed."""
