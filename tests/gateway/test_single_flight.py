@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -247,6 +248,29 @@ def test_a_kill_in_the_middle_leaves_each_request_one_row(tmp_path: Path) -> Non
             assert sorted(row["request_id"] for row in rows) == sorted(each.request_id for each in told)
             assert sum(row["effective_nano_usd"] > 0 for row in rows) == 1  # the bound of the one call
             assert {row["outcome"] for row in rows} == {"interrupted"}
+            await assert_one_number(between.live)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_gateway_that_stops_answers_those_that_share_or_tells_them(tmp_path: Path, signals: int) -> None:
+    async def scenario() -> None:
+        async with remembering(tmp_path) as between:
+            order = Order(name="a", gap_s=0.1, chunks=10, delay_s=0.1)
+            asked = asyncio.create_task(at_once(between, order, 5, stream=True))
+            await under_way(between, 5)
+            await asyncio.sleep(0.4)
+            for _ in range(signals):
+                between.live.signal(signal.SIGTERM)
+                await asyncio.sleep(0.1)
+            told = await asked
+            assert [each.whole for each in told] == [signals == 1] * 5
+            between.live.start()
+            rows = await between.rows()
+            assert sorted(row["request_id"] for row in rows) == sorted(each.request_id for each in told)
+            assert sum(row["effective_nano_usd"] > 0 for row in rows) == 1
+            assert between.mock.seen["a"] == 1
             await assert_one_number(between.live)
 
     run(scenario)

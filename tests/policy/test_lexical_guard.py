@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from breakeven.policy import question_meanings
 from breakeven.policy.lexical_guard import LONGEST, difference, form, may_share_answer
+from breakeven.policy.question_phrases import read_table
 from policy.near_misses import TEMPLATES, Triple, half, triples
 
 ALL = [*triples("seen"), *triples("held")]
@@ -241,3 +243,39 @@ def test_reference_pairs(shared_data: Path) -> None:
     pairs = [Triple(*(json.loads(line)[name] for name in Triple._fields)) for line in lines]
     assert [each for each in pairs if same(each.base, each.near_miss)] == []
     assert served_frac(pairs) >= 0.9
+
+
+@pytest.mark.parametrize(
+    "tables", [(question_meanings.RELATIONS, question_meanings.TERMS), (question_meanings.QUESTION_FORMS,)]
+)
+def test_every_wording_has_one_meaning(tables: tuple[str, ...]) -> None:
+    lines = [wordings for table in tables for _, wordings in read_table(table)]
+    seen = Counter(" ".join(wording) for wordings in lines for wording in set(wordings))
+    assert [wording for wording, count in seen.items() if count > 1] == []
+
+
+OPPOSITES = """
+accept reject|accept decline|add remove|allow forbid|approve reject|arrive leave|attach detach|begin end
+borrow lend|buy sell|build destroy|compress decompress|connect disconnect|create delete|deposit withdraw
+download upload|enable disable|encrypt decrypt|enter leave|expand collapse|fill empty|follow unfollow
+freeze thaw|gain lose|give take|grow shrink|hide show|hire fire|import export|include exclude
+increase decrease|increase reduce|insert remove|install uninstall|join leave|like dislike|load unload
+lock unlock|mount unmount|mute unmute|multiply divide|open close|pause resume|praise blame|push pull
+publish unpublish|raise lower|remember forget|reward punish|save spend|send receive|start stop
+subscribe unsubscribe|tighten loosen|turn-on turn-off|switch-on switch-off|upgrade downgrade|wrap unwrap
+"""
+
+
+@pytest.mark.parametrize("pair", OPPOSITES.replace("\n", "|").strip("|").split("|"))
+def test_opposites_are_never_one(pair: str) -> None:
+    one, other = (word.replace("-", " ") for word in pair.split())
+    for frame in ("How do I {} it?", "Can I {} the parcel?", "Steps to {} the parcel", "Why did we {} the parcel?"):
+        assert not same(frame.format(one), frame.format(other))
+    assert not same(f"How do I {one} A and {other} B?", f"How do I {other} A and {one} B?")
+
+
+@pytest.mark.parametrize("verb", ["turn", "switch"])
+def test_what_is_on_and_what_is_off_matters_wherever_it_is_said(verb: str) -> None:
+    asked = [f"How do I {verb} {first} and {second}?" for first in ("A on", "A off") for second in ("B on", "B off")]
+    assert len({form(text) for text in asked}) == len(asked)
+    assert same(f"How do I {verb} dark mode off?", "How do I disable dark mode?")

@@ -14,9 +14,8 @@ from breakeven.pipeline.recording import MOST_KEPT_BYTES
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Operation
 from breakeven.policy.storable import NotStored, storable, storable_stream
+from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.event_stream import event_data, split_events
-
-NS_PER_S = 1_000_000_000
 
 _NAMED_ERROR: Final = re.compile(rb"^event: ?error *\r?$", re.MULTILINE)
 _ERROR: Final = b'{"type":"error","error":{"type":"named_so"}}'
@@ -61,6 +60,8 @@ def _event_data(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if piece.startswith(b"data: ") and piece.find(b"\n") == len(piece) - 2:
             yield piece[6:-2]
             continue
+        if piece.find(b"data:") < 0:
+            continue  # comments, which keep a connection open
         for event in piece.split(b"\n\n") if piece.find(b"\r") < 0 else split_events(piece):
             if event.startswith(b"data: ") and event.find(b"\n") < 0:
                 yield event[6:]

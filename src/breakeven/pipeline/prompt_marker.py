@@ -58,13 +58,18 @@ class Learner(Struct, kw_only=True, gc=False):
     ttl: Ttl
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """What one attempt teaches when it is billed: the prompt's size, and whether it was marked."""
+class Told(Struct, kw_only=True):
+    """What an attempt teaches when it is billed: the prompt's size, and what was read and written.
+
+    ``accounted`` is what the policy takes to have been read and written so far, since an attempt may be repeated; None
+    where the provider sets marks of its own, so that its bill says nothing about ours.
+    """
 
     learner: Learner
     sized_bytes: int
     is_text: bool
     is_marked: bool
+    accounted: Marks | None
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -108,13 +113,19 @@ class PromptMarker:
             return Marked(body=body)
 
     def settled(self, told: Told, entry: LedgerEntry) -> None:
-        """Learn from a bill."""
-        if entry.usage_basis != "reported":
+        """Learn from a bill, also from that of an attempt that failed and cost nothing."""
+        usage, basis, learner = entry.usage, entry.usage_basis, told.learner
+        if told.accounted is not None and basis in ("reported", "none"):
+            written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+            billed = Marks(read_tokens=usage.cache_read_tokens, written_tokens=written)
+            learner.policy.settle(told.accounted, billed.read_tokens, billed.written_tokens)
+            told.accounted = billed
+        if basis != "reported":
             return
         if told.is_text:
-            told.learner.scale.observe(told.sized_bytes, entry.usage.input_tokens)
-        if told.is_marked:
-            told.learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
+            learner.scale.observe(told.sized_bytes, usage.input_tokens)
+        if told.is_marked and told.accounted is not None:
+            learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
 
     def _decided(self, learner: Learner, style: MarkStyle, ttl: Ttl, body: bytes) -> Marked:
         found = boundaries(body, style, learner.scale.tokens_per_byte)
@@ -128,6 +139,7 @@ class PromptMarker:
             sized_bytes=found.sized_bytes,
             is_text=not found.attachments,
             is_marked=bool(places),
+            accounted=marks if style == "cache_control" else None,
         )
         if not places:
             return Marked(body=body, told=told)

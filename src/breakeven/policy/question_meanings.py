@@ -53,6 +53,7 @@ downgrade
 duration: length of time
 enable: turn on, switch on, activate, activation
 encrypt
+establish: founded
 exchange
 exclude
 explain: describe
@@ -62,7 +63,6 @@ fire
 fix: repair, resolve, troubleshoot, debug, solve
 forbid: prohibit, ban
 forward
-found: establish, founded
 get: obtain
 give
 happen: occur, take place
@@ -311,7 +311,7 @@ FRAMES: Final = (
     ("^what do {0} stand for", "meaning of {0}"),
     ("^who be author of {0}", "who write {0}"),
     ("^who be inventor of {0}", "who invent {0}"),
-    ("^who be founder of {0}", "who found {0}"),
+    ("^who be founder of {0}", "who founded {0}"),
     ("^who be {0} of {1}", "{0} of {1}"),
     ("^name {0} of {1}", "{0} of {1}"),
     ("^what be release date of {0}", "when be {0} release"),
