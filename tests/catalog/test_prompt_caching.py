@@ -9,23 +9,33 @@ from pathlib import Path
 
 import pytest
 
-from breakeven.catalog.hosted import find_cards
+from breakeven.catalog.hosted import hosted_cards
 from breakeven.catalog.model_names import canonical_model_name
+from breakeven.catalog.price_card import PriceRates
 from breakeven.catalog.prompt_caching import PromptCaching, cache_prices, prompt_caching, prompt_caching_rows
 from breakeven.errors import UnknownName
 
 DAY = date(2026, 11, 24)
 EXACT = [row for row in prompt_caching_rows() if "*" not in row.model]
-UNPRICED = "claude-mythos-5"
+UNPRICED = {("anthropic", "claude-mythos-5"), ("google", "claude-sonnet-5"), ("google", "claude-opus-4.1")}
 
 
 @pytest.mark.parametrize("row", EXACT, ids=lambda row: f"{row.provider}/{row.model}")
 def test_rows_agree_with_the_price_cards(row: PromptCaching) -> None:
-    if row.model == UNPRICED:
-        pytest.skip("no price is published")
-    rates = find_cards(row.model, provider=row.provider, at=DAY)[0].tiers[0]
+    cards = [
+        card
+        for card in hosted_cards(DAY)
+        if (card.provider, card.processing, canonical_model_name(card.model)) == (row.provider, "standard", row.model)
+    ]
+    assert cards or (row.provider, row.model) in UNPRICED
+    for rates in (card.tiers[0] for card in cards):
+        _agrees(row, rates)
+
+
+def _agrees(row: PromptCaching, rates: PriceRates) -> None:
     written = {"5m": rates.cache_write_5m_usd_per_mtok, "1h": rates.cache_write_1h_usd_per_mtok}
     assert rates.input_usd_per_mtok
+    assert row.read_multiplier is not None
     for ttl, multiplier in row.write_multipliers.items():
         if written[ttl] is not None:
             assert written[ttl] == multiplier * rates.input_usd_per_mtok

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakeven.plan.fixed_marks import PrefixRequest
@@ -36,7 +36,7 @@ def _recorded(timestamp: int, input_length: int, hash_ids: list[int], output_len
 
 
 def test_five_minutes_on_a_real_hour_of_chat(shared_data: Path) -> None:
-    """Published for this trace: 0.918 for what was seen before; mark all, 0.947 with short prompts billed as written."""
+    """Published for this trace: 0.918 for what was seen before, and 0.947 for all (0.9446, and 0.9 % of prompts too short to write)."""
     replay = replay_prompt_cache(conversation(shared_data), FIVE_MINUTES)
     assert replay.requests == 12_031
     assert replay.fixed_ratios["seen-before"] == pytest.approx(0.918, abs=5e-4)
@@ -46,7 +46,7 @@ def test_five_minutes_on_a_real_hour_of_chat(shared_data: Path) -> None:
 
 
 def test_one_hour_on_a_real_hour_of_chat(shared_data: Path) -> None:
-    """Published: 0.999 for what was seen before; mark all 1.340 with short prompts billed as written."""
+    """Published: 0.999 for what was seen before, and 1.340 for all (1.3314, and prompts too short to write)."""
     replay = replay_prompt_cache(conversation(shared_data), ONE_HOUR)
     assert replay.fixed_ratios["seen-before"] == pytest.approx(0.999, abs=5e-4)
     assert replay.fixed_ratios["all"] == pytest.approx(1.3314, abs=5e-5)
@@ -59,6 +59,7 @@ def test_the_real_rule_of_marks_still_pays(shared_data: Path) -> None:
     assert replay.input_bill_ratio <= min(replay.fixed_ratios[name] for name in ("none", "seen-before", "all"))
 
 
+@settings(max_examples=30)
 @given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 10**6), lookback=st.sampled_from([None, 0, 20]))
 def test_the_cache_bills_what_the_policy_expects(family: str, seed: int, lookback: int | None) -> None:
     rule = replace(FIVE_MINUTES, lookback=lookback)
@@ -68,6 +69,7 @@ def test_the_cache_bills_what_the_policy_expects(family: str, seed: int, lookbac
         assert cache.send(sent, marks.boundaries, at_s) == (marks.read_tokens, marks.written_tokens)
 
 
+@settings(max_examples=30)
 @given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 10**6))
 def test_the_shadow_rules_of_the_policy_are_the_fixed_rules(family: str, seed: int) -> None:
     policy = PromptCachePolicy(FIVE_MINUTES)

@@ -1,4 +1,4 @@
-"""Marks pay: never dearer than no caching, hardly dearer than the best rule that never learns, on traces of any shape."""
+"""Marks pay: never dearer than no caching, hardly dearer than the best rule that never learns, on any trace."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakeven.errors import InputError
@@ -47,6 +47,7 @@ def test_the_bill_is_close_to_the_best_fixed_rule_and_never_above_no_caching(
     assert regret <= (0.03 if (family, rule.ttl_s) in LATE else 0.005)
 
 
+@settings(max_examples=40)
 @given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 10**6), hour=st.booleans())
 def test_the_purse_bounds_what_can_be_lost_at_every_moment(family: str, seed: int, hour: bool) -> None:
     policy = PromptCachePolicy(ONE_HOUR if hour else FIVE_MINUTES)
@@ -119,6 +120,7 @@ def test_a_bill_that_is_not_as_expected_empties_the_purse() -> None:
     )
 
 
+@settings(max_examples=30)
 @given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 1_000), real=st.booleans())
 def test_a_restored_policy_decides_as_the_one_that_was_exported(family: str, seed: int, real: bool) -> None:
     rule = replace(FIVE_MINUTES, lookback=20 if real else None)

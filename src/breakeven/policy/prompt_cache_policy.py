@@ -76,8 +76,12 @@ class PromptCachePolicy:
         self._count(request, self._learn(request))
 
     def settle(self, expected: Marks, read_tokens: int, written_tokens: int) -> None:
-        """Correct the purse by what the provider billed, where that is not what ``decide`` expected."""
-        self.purse.account(OURS, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
+        """Correct the purse by what the provider billed, where that is not what ``decide`` expected.
+
+        The rules in the shadow would have met the same provider, so they are corrected by as much.
+        """
+        for rule in range(RULES):
+            self.purse.account(rule, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
 
     def _read(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> _Request:
         self.now_s = max(self.now_s, at_s)
