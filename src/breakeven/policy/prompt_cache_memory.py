@@ -59,7 +59,7 @@ class SentMemory:
     def _touch(self, digest: bytes) -> Sent:
         sent = self._young.get(digest)
         if sent is None:
-            sent = self._young[digest] = self._old.pop(digest, None) or Sent()
+            sent = self._young[digest] = self._old.pop(digest) if digest in self._old else Sent()
         return sent
 
     def items(self) -> list[tuple[bytes, Sent]]:

@@ -21,9 +21,7 @@ def places(times: Sequence[int], tokens: Sequence[int], read: int, top: int, rul
     chosen = {top - 1}
     if read and top - read > rule.lookback:
         chosen.add(read - 1)
-    partings = [
-        place for place in range(top - 1) if times[place] > times[place + 1] and tokens[place] >= rule.min_tokens
-    ]
+    partings = [at for at in range(top - 1) if times[at] > times[at + 1] and tokens[at] >= rule.min_tokens]
     partings.sort(key=lambda place: (times[place] - times[place + 1]) * tokens[place], reverse=True)
     for place in partings:
         if len(chosen) >= rule.max_marks:

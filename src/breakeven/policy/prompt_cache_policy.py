@@ -44,7 +44,7 @@ class _Request(NamedTuple):
 class PromptCachePolicy:
     """The policy for one provider's rule. Requests must come in order; an earlier time counts as the latest seen."""
 
-    __slots__ = ("now_s", "memory", "purse", "reuse", "rule")
+    __slots__ = ("memory", "now_s", "purse", "reuse", "rule")
 
     def __init__(self, rule: PromptCacheRule, *, max_prefixes: int = MAX_PREFIXES) -> None:
         self.rule = rule
@@ -76,8 +76,12 @@ class PromptCachePolicy:
         self._count(request, self._learn(request))
 
     def settle(self, expected: Marks, read_tokens: int, written_tokens: int) -> None:
-        """Correct the purse by what the provider billed, where that is not what ``decide`` expected."""
-        self.purse.account(OURS, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
+        """Correct the purse by what the provider billed, where that is not what ``decide`` expected.
+
+        The rules in the shadow would have met the same provider, so they are corrected by as much.
+        """
+        for rule in range(RULES):
+            self.purse.account(rule, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
 
     def _read(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> _Request:
         self.now_s = max(self.now_s, at_s)
@@ -167,7 +171,7 @@ class PromptCachePolicy:
         self._count(request, groups)
 
     def _keep_marked(self, request: _Request, read: int, marked: tuple[int, ...], until_s: float) -> None:
-        """Remember the marks themselves, where only marks can be read; one inside what was read must be held already."""
+        """Remember the marks, where only marks can be read. One inside what was read must be held already."""
         for place in {*marked, *([read - 1] if read else [])}:
             held = request.sent[place].until_s
             if place >= read or held[OURS] >= request.at_s:

@@ -10,8 +10,11 @@ from breakeven.policy.prompt_cache_memory import OURS, RULES
 BET_FRAC: Final = 0.004
 """The share of the bill without caching that may be lost on marks, once and for all."""
 
-PROVED_REQUESTS: Final = 8.0
-"""So many mean requests may be written beyond that, if a rule that ran in the shadow has already saved as much."""
+PROVED_REQUESTS: Final = 16.0
+"""So many mean requests may be written beyond that, as far as a rule in the shadow has already saved as much."""
+
+PROVED_FRAC: Final = 0.1
+"""And no more than this share of the bill: it binds while there were few requests."""
 
 STEEPNESS: Final = 0.4
 """How much more than its premium a token must be worth while the purse is empty, as a share of the discount."""
@@ -36,7 +39,7 @@ class Purse:
         """What may be spent on premiums now; negative after losses."""
         ours = self.saved_tokens[OURS]
         proved = max(0.0, max(self.saved_tokens) - max(0.0, ours))
-        most = PROVED_REQUESTS * self.mean_tokens * self._rule.premium
+        most = min(PROVED_REQUESTS * self.mean_tokens * self._rule.premium, PROVED_FRAC * self.bill_tokens)
         return ours + BET_FRAC * self.bill_tokens + min(proved, most)
 
     def hurdle(self, room_tokens: float) -> float:

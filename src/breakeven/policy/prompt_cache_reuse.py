@@ -98,7 +98,7 @@ class ReuseModel:
                 self._enter(queue.popleft(), stretch + 1)
 
     def group(self, at_s: float, kind: ClassKey, traits: Sequence[ClassKey]) -> Group:
-        """A group of a request's prefixes, of a kind (times sent, whole prompt) and with traits; worth is their mean."""
+        """Some of a request's prefixes, by kind (times sent, whole prompt) and traits; their worth is the traits' mean."""
         keys = (*[kind + trait for trait in traits], kind, (min(kind[0], 1),), ())
         group = self.known_group(at_s, keys)
         self.waiting[0].append(group)
@@ -106,11 +106,9 @@ class ReuseModel:
 
     def known_group(self, at_s: float, keys: tuple[ClassKey, ...]) -> Group:
         """A group by the keys of its classes: traits, kind, sent before or not, root."""
-        for parent, key in zip(reversed(keys), reversed(keys[-3:-1]), strict=False):
-            self._class(key, parent)
-        leaves = [self._class(key, keys[-3]) for key in keys[:-3]]
-        worth = sum(leaf.worth(self._most) for leaf in leaves) / len(leaves)
-        return Group(at_s, keys, (*leaves, *[self.classes[key] for key in keys[-3:]]), worth)
+        classes = tuple([self.known_class(key) for key in keys])
+        leaves = classes[:-3]
+        return Group(at_s, keys, classes, sum(leaf.worth(self._most) for leaf in leaves) / len(leaves))
 
     def sent(self, group: Group, weight: float) -> None:
         """Add a prefix that is sent now to its group."""
@@ -141,8 +139,10 @@ class ReuseModel:
         if stretch < len(self.waiting) and group.waiting > 0:
             self.waiting[stretch].append(group)
 
-    def _class(self, key: ClassKey, parent: ClassKey) -> ReuseClass:
+    def known_class(self, key: ClassKey) -> ReuseClass:
+        """The class of a key; its parent is the kind of a trait, whether a kind was sent before, or the root."""
         known = self.classes.get(key)
         if known is None:
-            known = self.classes[key] = ReuseClass(self.classes[parent])
+            parent = key[:2] if len(key) > 2 else (min(key[0], 1),) if len(key) > 1 else ()
+            known = self.classes[key] = ReuseClass(self.known_class(parent))
         return known

@@ -60,12 +60,12 @@ def restored_policy(rule: PromptCacheRule, state: PlainState, *, max_prefixes: i
     policy.purse.bill_tokens = state["bill_tokens"]
     policy.purse.mean_tokens = state["mean_tokens"]
     policy.purse.saved_tokens = list(state["saved_tokens"])
+    for key, at_risk, again, judged, gained in state["classes"]:
+        known = policy.reuse.known_class(tuple(key))
+        known.at_risk, known.again, known.judged, known.gained = list(at_risk), list(again), judged, gained
     groups = [_group(policy.reuse, *group) for group in state["groups"]]
     for queue, waiting in zip(policy.reuse.waiting, state["waiting"], strict=True):
         queue.extend(groups[number] for number in waiting)
-    for key, at_risk, again, judged, gained in state["classes"]:
-        known = policy.reuse.classes[tuple(key)]
-        known.at_risk, known.again, known.judged, known.gained = list(at_risk), list(again), judged, gained
     for digest, last_s, times, weight, until_s, number in state["prefixes"]:
         sent = Sent()
         sent.last_s, sent.times, sent.weight, sent.until_s = last_s, times, weight, list(until_s)
