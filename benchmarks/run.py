@@ -36,7 +36,7 @@ PLANNING = (
     "fleet_14_days.py",
     "lever_replay.py",
 )
-CACHE = ("cache_lookup.py",)
+CACHE = ("cache_lookup.py", "gateway/cache_hit.py")
 GATEWAY = ("gateway/compare.py",)
 PARTS = {"planning": PLANNING, "cache": CACHE, "gateway": GATEWAY}
 PAGE = REPOSITORY / "docs/benchmarks.md"

@@ -97,7 +97,8 @@ def closed_loop(
         question, headers = Path(folder) / "question", Path(folder) / "headers"
         question.write_bytes(body(target, body_bytes, stream))
         headers.write_text("".join(f"{name}: {value}\n" for name, value in target.all_headers.items()))
-        given = {"QUESTION": str(question), "HEADERS": str(headers), "QUESTION_PATH": target.path, "UNIQUE": "1" if unique else ""}
+        given = {"QUESTION": str(question), "HEADERS": str(headers), "QUESTION_PATH": target.path}
+        given["UNIQUE"] = "1" if unique else ""
         wrk = ("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT), target.url)
         before_s = tree_cpu_s(pid)
         call = (*pinned(LOAD_CORE), *wrk)

@@ -225,6 +225,26 @@ def test_a_flush_is_seen_by_another_process_within_a_second(path: Path) -> None:
     asyncio.run(run())
 
 
+def test_what_is_flushed_is_nowhere_in_the_file(path: Path) -> None:
+    def anywhere(text: bytes) -> bool:
+        return any(text in file.read_bytes() for file in path.parent.iterdir())
+
+    async def run() -> None:
+        store = opened(path)
+        for number in range(50):
+            store.put(key(number, "acme"), answer(b"acme was told this" * (1 + number)))
+            store.put(key(number, "other"), answer(b"others were told that" * (1 + number)))
+        await written(store, 100)
+        assert anywhere(b"acme was told this")
+        with cache_file.opened(path) as connection:
+            cache_file.flush(connection, "acme")
+        assert not anywhere(b"acme was told this")
+        assert anywhere(b"others were told that")
+        await store.close()
+
+    asyncio.run(run())
+
+
 def test_epochs_only_grow_whoever_is_flushed(path: Path) -> None:
     with closing(cache_file.connect(path, create=True, busy_timeout_s=1)) as connection:
         seen = {cache_file.epoch(connection, "acme")}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.live import Live, Told, chat_body, configuration
+from breakeven.catalog.negotiated import PriceConfig
+from breakeven.gateway.config import read_config
+from breakeven.gateway.gateway import Configured, Gateway
+from breakeven.ledger.sqlite_ledger import SqliteLedger
+from gateway.live import ADMIN, Live, Told, chat_body, configuration
 from gateway.mock_upstream import MockUpstream, Order, mock_upstream
 
 CACHE = "[cache]\nenabled = true\n"
@@ -46,6 +51,26 @@ async def remembering(folder: Path, config: str = CACHE, **settings: Any) -> Asy
             yield Remembering(live=live, mock=mock)
 
 
+@asynccontextmanager
+async def remembering_here(folder: Path, config: str = CACHE, **settings: Any) -> AsyncIterator[Remembering]:
+    """The same in this event loop, for tests that do without the gateway's process: it starts in no time."""
+    async with mock_upstream() as mock:
+        live = Live(folder=folder, config=config + configuration(mock.url, **({"timeout_s": 20.0} | settings)))
+        live.new_key()
+        tables = tomllib.loads(live.config)
+        configured = Configured(config=read_config(tables), prices=PriceConfig())
+        ledger = SqliteLedger.open(live.ledger)
+        try:
+            gateway = Gateway(configured, ledger, ADMIN, lambda: configured)
+            await gateway.server.listen("127.0.0.1", 0)
+            live.port = gateway.server.addresses[0][1]
+            yield Remembering(live=live, mock=mock)
+            await gateway.server.close()
+            await gateway.close()
+        finally:
+            await ledger.close()
+
+
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
         await scenario()
@@ -54,5 +79,10 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def without_cost(told: Told) -> bytes:
-    """A stream without the gateway's comment at its end."""
-    return _COMMENT.sub(b"", told.body)
+    """What was told, without the gateway's comment at the end of a stream."""
+    return without_cost_of(told.body)
+
+
+def without_cost_of(body: bytes) -> bytes:
+    """A body without the gateway's comment at the end of a stream."""
+    return _COMMENT.sub(b"", body)

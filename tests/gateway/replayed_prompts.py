@@ -10,9 +10,13 @@ import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from breakeven.catalog.hosted import find_card
+from breakeven.options.replayed_bills import Saving
+from breakeven.plan.lever_replay import LeverQuestion, replay_levers
+from breakeven.plan.lever_report import Lives
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
-from gateway.caching_provider import CHARS_PER_TOKEN, CachingAnthropic, Clock
+from gateway.caching_provider import CHARS_PER_TOKEN, KEPT_S, CachingAnthropic, Clock
 from gateway.preparing import before, rows, upstream
 from gateway.provider import provider
 
@@ -27,6 +31,20 @@ class Billed(NamedTuple):
     saved_nano_usd: int
     paid_nano_usd: int
     hits: int
+
+
+def predicted(trace: Trace, ttl: str) -> Saving:
+    """What a replay says of the trace, of which each block is one of a body."""
+    question = LeverQuestion(
+        trace=trace,
+        card=find_card(MODEL, provider="anthropic"),
+        lives=Lives(prefix_s=KEPT_S[ttl]),
+        asked="prompt-cache",
+        is_block_markable=True,
+    )
+    (lever,) = replay_levers(question).levers
+    assert lever.saving is not None
+    return lever.saving
 
 
 async def serve_prompts(folder: Path, trace: Trace, ttl: str) -> Billed:

@@ -1,14 +1,19 @@
-"""What a replay predicts is what a gateway with its cache on saves on the same trace, to the nano-dollar."""
+"""What a replay predicts is what a gateway saves on the same trace: by its cache, and by the provider's."""
 
 from __future__ import annotations
 
 import asyncio
+import random
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from breakeven import api
+from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
+from gateway.replayed_prompts import predicted, serve_prompts
 from gateway.replayed_trace import PRICES, one_answer_each, serve
 
 SPEED = 100.0
@@ -46,3 +51,41 @@ def test_a_replay_predicts_what_the_gateway_saves(tmp_path: Path) -> None:
     assert served.hits == lever.hits == 15 * 5
     assert served.saved_nano_usd == lever.saving.saved_nano_usd
     assert served.paid_nano_usd == lever.saving.with_nano_usd
+
+
+def conversations(requests: int) -> Trace:
+    """Eight conversations by turns after a common beginning; each grows by a few blocks and starts anew when long."""
+    chance = random.Random(2)
+    said = [[0, 1, 2]] * 8
+    prompts, arrivals, named, at_s = [], [], 10, 0.0
+    for _ in range(requests):
+        at_s += chance.expovariate(1 / 4)
+        whose, more = chance.randrange(8), chance.randrange(1, 5)
+        said[whose] = [*(said[whose] if len(said[whose]) < 30 else [0, 1, 2]), *range(named, named + more)]
+        named += more
+        prompts.append(said[whose])
+        arrivals.append(at_s)
+    counts = list(map(len, prompts))
+    return Trace(
+        name="conversations",
+        format_name="made up",
+        arrivals_s=np.array(arrivals) - arrivals[0],
+        input_tokens=np.array(counts) * 512,
+        output_tokens=np.full(requests, 20),
+        blocks=PrefixBlocks(
+            block_tokens=512,
+            ids=np.array(list(chain.from_iterable(prompts))),
+            offsets=np.concatenate([[0], np.cumsum(counts)]),
+        ),
+    )
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_a_replay_predicts_what_marks_save(tmp_path: Path, ttl: str) -> None:
+    """1% apart at most: until it has seen a bill, the gateway only guesses how many tokens a body has."""
+    trace = conversations(250)
+    saving = predicted(trace, ttl)
+    billed = asyncio.run(serve_prompts(tmp_path, trace, ttl))
+    assert saving.saved_nano_usd > saving.without_nano_usd / 2
+    assert billed.saved_nano_usd == pytest.approx(saving.saved_nano_usd, rel=0.01)
+    assert billed.paid_nano_usd == pytest.approx(saving.with_nano_usd, rel=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from breakeven.catalog.usage import Usage
 from breakeven.errors import InputError, UnknownName
@@ -24,7 +26,7 @@ from breakeven.ledger.entry import LedgerEntry, MarkedBy, ServedFrom
 from breakeven.ledger.ledger_file import opened
 from breakeven.ledger.lookup import entries
 from breakeven.ledger.recording import Recorder, Settled
-from breakeven.ledger.records import EntryRecord
+from breakeven.ledger.records import MAGIC, EntryRecord, records
 from breakeven.ledger.retention import prune
 from breakeven.ledger.schema import STEPS
 from breakeven.ledger.totals import COLUMNS, SAVED, Total, TotalsQuery, totals
@@ -296,11 +298,10 @@ def test_a_ledger_from_before_audio_was_counted_goes_on_with_it(tmp_path: Path) 
 
 
 def test_a_journal_from_before_audio_was_counted_is_read() -> None:
-    record = EntryRecord(entry=entry("old"), at_ns=START_NS, scopes=SCOPES, first=True, last=True)
-    told = msgspec.msgpack.decode(msgspec.msgpack.encode(record))
-    told[1]["usage"] = {name: count for name, count in told[1]["usage"].items() if name not in AUDIO_KINDS}
-    assert len(told[1]["usage"]) == 6
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=EntryRecord) == record
+    row = entry("old")
+    usage = {name: count for name, count in asdict(row.usage).items() if name not in AUDIO_KINDS}
+    assert len(usage) == 6
+    assert read_from_older_journal({**asdict(row), "usage": usage}) == row
 
 
 def test_a_ledger_from_before_savings_were_attributed_goes_on_with_it(tmp_path: Path) -> None:
@@ -326,11 +327,31 @@ def test_a_ledger_from_before_savings_were_attributed_goes_on_with_it(tmp_path: 
             assert bought.response_cache_saved_nano_usd == 0
 
 
-def test_a_journal_from_before_savings_were_attributed_is_read_and_rows_without_them_stay_as_short() -> None:
-    record = EntryRecord(entry=entry("old"), at_ns=START_NS, scopes=SCOPES, first=True, last=True)
+def read_from_older_journal(entry_by_name: dict[str, object]) -> LedgerEntry:
+    """An entry that a journal has by the names of its fields, as journals had all of them once."""
+    numbered = (7).to_bytes(8, "little") + msgspec.msgpack.encode(
+        ["entry", entry_by_name, START_NS, SCOPES, True, True]
+    )
+    header = (len(numbered) - 8).to_bytes(4, "little") + zlib.crc32(numbered).to_bytes(4, "little")
+    ((number, record),) = records(MAGIC + header + numbered)
+    assert isinstance(record, EntryRecord)
+    assert (number, record.at_ns, record.scopes, record.first, record.last) == (7, START_NS, SCOPES, True, True)
+    return record.entry
+
+
+def test_a_journal_from_before_savings_were_attributed_is_read() -> None:
+    row = entry("old")
+    savings = {"served_from", "marked_by", "prompt_cache_saved_nano_usd", "removed_input_tokens", "removed_nano_usd"}
+    older = {name: value for name, value in asdict(row).items() if name not in savings} | {"usage": asdict(row.usage)}
+    assert read_from_older_journal(older) == row
+    attributed = {"served_from": "single_flight", "marked_by": "caller", "prompt_cache_saved_nano_usd": -4}
+    assert read_from_older_journal(older | attributed) == entry("old", **attributed)
+
+
+def test_entries_in_the_journal_without_the_fields_that_came_last_are_read() -> None:
+    """A field that is added behind the others leaves journals readable that were written before it."""
+    row = entry("old")
+    record = EntryRecord(row, START_NS, SCOPES, True, True)
     told = msgspec.msgpack.decode(msgspec.msgpack.encode(record))
-    assert not {"served_from", "marked_by", "prompt_cache_saved_nano_usd"} & set(told[1])
+    told[1] = told[1][:-5]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=EntryRecord) == record
-    attributed_row = entry("new", served_from="single_flight", marked_by="caller", prompt_cache_saved_nano_usd=-4)
-    record = EntryRecord(entry=attributed_row, at_ns=START_NS, scopes=SCOPES, first=True, last=True)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(record), type=EntryRecord) == record

@@ -6,12 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from breakeven.catalog.usage import Usage
 from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline import prompt_marker
-from breakeven.pipeline.prompt_marker import PromptMarker
+from breakeven.pipeline.prompt_marker import PromptMarker, Told
 from breakeven.pipeline.target import BodyRules, Target
 from breakeven.policy.gain_guard import GUARD_RULE
+from breakeven.policy.prompt_cache_memory import OURS
 from breakeven.upstreams.codecs import ENDPOINTS
+from ledger.ledgers import entry
 
 MODEL = "claude-sonnet-4-5"
 NOW_S = 1_795_000_000.0
@@ -82,3 +87,29 @@ def test_only_so_many_tenants_are_remembered() -> None:
     for number in range(prompt_marker.MOST_LEARNERS + 20):
         assert not any(marked(marker, 2, tenant=f"tenant {number}"))
     assert len(marker._learners) == prompt_marker.MOST_LEARNERS
+
+
+def billed(marker: PromptMarker, told: Told, basis: str, read: int = 0, written: int = 0) -> None:
+    usage = Usage(input_tokens=read + written, cache_read_tokens=read, cache_write_5m_tokens=written)
+    marker.settled(told, entry("r", usage=usage, usage_basis=basis))
+
+
+def test_the_policy_is_told_what_was_billed_however_often_it_was_tried() -> None:
+    def saved_tokens(*bills: tuple[str, int, int]) -> float:
+        marker = PromptMarker(Ticking())
+        messages = [{"role": "user", "content": "Hi"}]
+        body = json.dumps({"model": MODEL, "max_tokens": 5, "system": SYSTEM, "messages": messages}).encode()
+        for _ in range(20):
+            made = marker.marked("acme", ENDPOINTS["messages"].question(body), target(), "/messages", body)
+        told = made.told
+        assert told is not None
+        assert told.accounted is not None
+        assert told.accounted.read_tokens > 0
+        for basis, read, written in bills:
+            billed(marker, told, basis, read, written)
+        return told.learner.policy.purse.saved_tokens[OURS]
+
+    once = saved_tokens(("reported", 2_000, 0))
+    assert saved_tokens(("none", 0, 0), ("none", 0, 0), ("reported", 2_000, 0)) == pytest.approx(once)
+    assert saved_tokens(("none", 0, 0)) == pytest.approx(once - 0.9 * 2_000)
+    assert saved_tokens(("reported", 0, 2_000)) == pytest.approx(once - (0.9 + 0.25) * 2_000)

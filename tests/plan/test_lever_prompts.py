@@ -16,7 +16,8 @@ from breakeven.catalog.usage import Usage
 from breakeven.plan.lever_prompts import prefix_requests
 from breakeven.plan.lever_report import LeverResult
 from breakeven.plan.prompt_cache_replay import replay_prompt_cache
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.prompt_cache import PromptCacheRule
+from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
 from breakeven.workload.trace_reading import read_trace
@@ -47,8 +48,12 @@ def test_each_request_is_billed_at_the_price_of_what_the_policy_had_it_read_and_
     trace: Trace, ttl_s: float, write_multiplier: float
 ) -> None:
     assert trace.blocks is not None
-    marked: list[Marks] = []
-    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), rule(write_multiplier, ttl_s), marked.append)
+    of_provider = rule(write_multiplier, ttl_s)
+    policy = PromptCachePolicy(of_provider)
+    marked = [
+        policy.decide(each.prefixes, each.input_tokens, each.at_s) for each in prefix_requests(trace, trace.blocks)
+    ]
+    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), of_provider)
     card = find_card(MODEL, at=AT)
     written = "cache_write_5m_tokens" if ttl_s == 300 else "cache_write_1h_tokens"
     billed = sum(
@@ -67,6 +72,8 @@ def test_each_request_is_billed_at_the_price_of_what_the_policy_had_it_read_and_
     assert found.saving is not None
     assert found.saving.with_nano_usd == billed
     assert found.saving.input_bill_ratio == pytest.approx(replay.input_bill_ratio, abs=1e-9)
+    told = dict(found.compared)
+    assert told == pytest.approx({name: replay.fixed_ratios[name] for name in told}, abs=1e-9)
     assert found.hits == sum(marks.read_tokens > 0 for marks in marked)
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from openai.types.chat import CompletionCreateParams
 from pydantic import ConfigDict, TypeAdapter
 
+from breakeven.catalog.prompt_caches import CacheControl
 from breakeven.upstreams.cache_marks import MarkStyle, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable, place_spans
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundary
 from breakeven.upstreams.question_fields import read_fields
-from breakeven.upstreams.wire import WireName
 
 ANTHROPIC = TypeAdapter(MessageCreateParams, config=ConfigDict(extra="forbid"))
 OPENAI = TypeAdapter(CompletionCreateParams, config=ConfigDict(extra="forbid"))
@@ -65,7 +65,6 @@ CHAT: dict[str, Any] = {
     ],
 }
 FOUR: Any = [*("5m",) * 4]
-WIRES: dict[MarkStyle, WireName] = {"cache_control": "anthropic", "prompt_cache_breakpoint": "openai"}
 
 
 def found(body: Any, style: MarkStyle = "cache_control", **options: Any) -> tuple[Boundary, ...]:
@@ -130,7 +129,7 @@ def test_any_boundary_can_be_marked_and_the_official_client_could_have_sent_it(
         types.validate_python(sent, strict=False)
         assert json.dumps(sent).count(f'"{style}"') == 1
         assert without_marks(sent) == without_marks(body)
-        assert says_what_to_cache(json.dumps(sent).encode(), {}, WIRES[style])
+        assert says_what_to_cache(json.dumps(sent).encode(), {}, style)
 
 
 def without_marks(body: Any) -> Any:
@@ -213,24 +212,32 @@ PROSE = 'write "cache_control": {} and "prompt_cache_breakpoint"'
 
 
 @pytest.mark.parametrize(
-    ("wire", "fields", "says"),
+    ("control", "fields", "says"),
     [
-        ("anthropic", {}, False),
-        ("anthropic", {"messages": [{"role": "user", "content": PROSE}]}, False),
-        ("anthropic", {"cache_control": EPHEMERAL}, True),
-        ("anthropic", {"system": [{"type": "text", "text": "a", "cache_control": EPHEMERAL}]}, True),
-        ("anthropic", {"tools": [{**TOOLS[0], "cache_control": {**EPHEMERAL, "ttl": "1h"}}]}, True),
-        ("openai", {}, False),
-        ("openai", {"messages": [{"role": "user", "content": PROSE}]}, False),
-        ("openai", {"prompt_cache_key": "k"}, True),
-        ("openai", {"prompt_cache_options": {"mode": "implicit"}}, True),
-        ("openai", {"prompt_cache_retention": "24h"}, True),
-        ("openai", {"messages": [{"content": [{"text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]}]}, True),
+        ("cache_control", {}, False),
+        ("cache_control", {"messages": [{"role": "user", "content": PROSE}]}, False),
+        ("cache_control", {"cache_control": EPHEMERAL}, True),
+        ("cache_control", {"system": [{"type": "text", "text": "a", "cache_control": EPHEMERAL}]}, True),
+        ("cache_control", {"tools": [{**TOOLS[0], "cache_control": {**EPHEMERAL, "ttl": "1h"}}]}, True),
+        ("prompt_cache_key", {}, False),
+        ("prompt_cache_key", {"prompt_cache_key": "k"}, True),
+        ("prompt_cache_breakpoint", {}, False),
+        ("prompt_cache_breakpoint", {"messages": [{"role": "user", "content": PROSE}]}, False),
+        ("prompt_cache_breakpoint", {"prompt_cache_key": "k"}, True),
+        ("prompt_cache_breakpoint", {"prompt_cache_options": {"mode": "implicit"}}, True),
+        ("prompt_cache_breakpoint", {"prompt_cache_retention": "24h"}, True),
+        (
+            "prompt_cache_breakpoint",
+            {"messages": [{"content": [{"text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]}]},
+            True,
+        ),
     ],
 )
-def test_a_caller_who_says_anything_of_a_cache_is_heard(wire: WireName, fields: dict[str, Any], says: bool) -> None:
-    body = json.dumps({**(MESSAGE if wire == "anthropic" else CHAT), **fields}).encode()
-    assert says_what_to_cache(body, read_fields(body), wire) is says
+def test_a_caller_who_says_anything_of_a_cache_is_heard(
+    control: CacheControl, fields: dict[str, Any], says: bool
+) -> None:
+    body = json.dumps({**(MESSAGE if control == "cache_control" else CHAT), **fields}).encode()
+    assert says_what_to_cache(body, read_fields(body), control) is says
 
 
 @pytest.mark.parametrize(
@@ -266,3 +273,47 @@ def test_a_key_tells_whose_and_what_begins_alike_and_nothing_else() -> None:
     assert one == with_key(plain, b"acme", b"Be kind")
     assert len({with_key(plain, *parts) for parts in ((b"a", b"bc"), (b"ab", b"c"), (b"abc", b""), (b"abc",))}) == 4
     assert "acme" not in sent["prompt_cache_key"]
+
+
+ODD = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4) | st.sampled_from(["text", "tool_result", "user", '"', "\\"]),
+    lambda of: (
+        st.lists(of, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "text", "content", "role", "source", "é", 'a"b']), of, max_size=4)
+    ),
+    max_leaves=12,
+)
+MESSAGES = st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "system"]), "content": ODD}), max_size=3)
+
+
+@pytest.mark.parametrize("style", ["cache_control", "prompt_cache_breakpoint"])
+@given(
+    messages=MESSAGES | ODD, system=ODD, tools=ODD, indent=st.sampled_from([None, 1]), places=st.sets(st.integers(0, 9))
+)
+def test_whatever_comes_is_marked_where_it_can_be_or_left(
+    style: MarkStyle, messages: Any, system: Any, tools: Any, indent: int | None, places: set[int]
+) -> None:
+    body = {"system": system, "tools": tools, "messages": messages}
+    plain = json.dumps(body, indent=indent).encode()
+    try:
+        found = boundaries(plain, style, 0.25).found
+        chosen: Any = [(each, "5m") for number, each in enumerate(found) if number in places]
+        sent = json.loads(with_marks(plain, style, chosen))
+    except Unlocatable:
+        return
+    assert json.dumps(sent).count(f'"{style}"') == len(chosen)
+    assert flat(sent) == flat(body)
+
+
+def flat(value: Any) -> Any:
+    """A value without marks, and with a text for each list of one text."""
+    if isinstance(value, list):
+        inner = [flat(each) for each in value]
+        alone = len(inner) == 1 and isinstance(inner[0], dict) and inner[0].keys() == {"type", "text"}
+        return inner[0]["text"] if alone and inner[0]["type"] == "text" else inner
+    if isinstance(value, dict):
+        return {name: flat(each) for name, each in value.items() if name not in WIRE_MARKS}
+    return value
+
+
+WIRE_MARKS = {"cache_control", "prompt_cache_breakpoint"}

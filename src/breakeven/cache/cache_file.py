@@ -90,7 +90,8 @@ class Flushed:
 def flush(connection: sqlite3.Connection, tenant: str | None = None) -> Flushed:
     """Forget a tenant's answers, or everyone's.
 
-    From the first statement on none is found any more, however many there are. Then they are deleted, some at a time.
+    From the first statement on none is found any more, however many there are. Then they are deleted, some at a time,
+    and overwritten: nobody finds them in the file.
     """
     name = EVERYONE if tenant is None else tenant
     with sqlite.transaction(connection):
@@ -98,10 +99,12 @@ def flush(connection: sqlite3.Connection, tenant: str | None = None) -> Flushed:
             "INSERT INTO epochs VALUES (?, 1) ON CONFLICT (tenant) DO UPDATE SET epoch = epoch + 1", (name,)
         )
         newest = connection.execute("SELECT max(id) FROM answers").fetchone()[0] or 0
+    connection.execute("PRAGMA secure_delete = ON")
     first, last = (b"", b"\xff" * 64) if tenant is None else _bounds(tenant)
     deleted = 0
     while slice_rows := _delete_slice(connection, (first, last, newest)):
         deleted += slice_rows
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return Flushed(tenant=tenant, epoch=epoch(connection, name), answers=deleted)
 
 

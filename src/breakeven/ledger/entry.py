@@ -23,7 +23,7 @@ MarkedBy = Literal["none", "caller", "gateway"]
 """Who asked the provider to cache the prompt, if anybody did."""
 
 
-class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+class LedgerEntry(msgspec.Struct, frozen=True, array_like=True):
     """One attempt. ``(request_id, attempt)`` is unique and ours: providers repeat and omit their own ids.
 
     Times are nanoseconds since 1970 in UTC. Money is integer nano-dollars: ``list`` at the published price,
@@ -34,6 +34,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     ``prompt_cache_saved`` is what the input would have cost with nothing read from or written to the provider's cache,
     less what it cost: below 0 where writing came dearer than reading saved. ``removed`` is what token reduction kept
     out of the input, and its price where it would have been billed. The last five came later: old rows lack them.
+
+    The journal has the fields by their position: a new one goes behind the others and has a default.
     """
 
     request_id: str

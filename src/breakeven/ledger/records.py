@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 from breakeven.errors import InputError
 from breakeven.ledger.entry import LedgerEntry
@@ -32,7 +33,7 @@ class HeldRecord(msgspec.Struct, frozen=True, array_like=True, tag="held"):
     last_attempt: int = 0
 
 
-class EntryRecord(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
+class EntryRecord(msgspec.Struct, frozen=True, array_like=True, tag="row"):
     """An attempt was recorded, which frees its hold. The scopes make it whole without the hold's own record.
 
     ``first`` says that it is the request's first. ``last`` is false only in older journals, whose holds served several.
@@ -53,6 +54,21 @@ class FreedRecord(msgspec.Struct, frozen=True, array_like=True, tag="freed"):
 
 Record = HeldRecord | EntryRecord | FreedRecord
 
+
+class _EntryByName(LedgerEntry, frozen=True, array_like=False):
+    """An entry by the names of its fields, which takes twice the bytes."""
+
+
+class _NamedEntryRecord(msgspec.Struct, frozen=True, array_like=True, tag="entry"):
+    """An `EntryRecord` as older journals have it."""
+
+    entry: _EntryByName
+    at_ns: int
+    scopes: tuple[Scope, ...]
+    first: bool
+    last: bool
+
+
 MAGIC: Final = b"breakeven/jrnl/1"
 """The first bytes of a segment."""
 
@@ -68,7 +84,7 @@ _NUMBER: Final = struct.Struct("<Q")
 Ending = Literal["clean", "torn"]
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Record).decode
+_decode = msgspec.msgpack.Decoder(Record | _NamedEntryRecord).decode
 
 
 def framed(record: Record, sequence: int) -> bytes:
@@ -112,10 +128,14 @@ def _record_at(data: bytes, offset: int) -> tuple[int, Record, int] | None:
     if length == 0 or end > len(data) or zlib.crc32(data[offset + _LENGTH_AND_CHECKSUM.size : end]) != checksum:
         return None
     try:
-        return sequence, _decode(data[offset + HEADER.size : end]), end
+        record = _decode(data[offset + HEADER.size : end])
     except msgspec.DecodeError as error:
         raise InputError(
             "the ledger's journal has a record that this program does not know",
             cause=f"record {sequence:,}: {error}; a newer Breakeven may have written it",
             hint="open the ledger once with the Breakeven that served from it last",
         ) from error
+    if isinstance(record, _NamedEntryRecord):
+        entry = LedgerEntry(*astuple(record.entry))
+        record = EntryRecord(entry, record.at_ns, record.scopes, record.first, record.last)
+    return sequence, record, end

@@ -101,6 +101,7 @@ class Flight:
             self._note(attempt)
         self.landed = True
         self.recording.end()
+        self.recording.on_change = self.payer = None  # each names this: kept, they would outlive the request
 
     def _note(self, attempt: Attempt) -> None:
         """What is needed of the attempt from here on; itself it names its reply, and so this."""

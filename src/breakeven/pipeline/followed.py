@@ -20,6 +20,9 @@ async def follow(shared: Shared, asked: Asked, flight: Flight, reply: Reply) -> 
     """
     given = Given(shared, asked, "single_flight")
     await given.hold(asked.route.targets[0].model)
+    if not flight.may_be_joined:  # any more
+        await given.release()
+        return False
 
     def heads(headers: Headers) -> Headers:
         return given.headers(flight.served.model, flight.served.name, 0, content_type(headers))

@@ -10,12 +10,12 @@ from typing import Final
 from breakeven.cache.response_store import StoredAnswer
 from breakeven.pipeline.flight import Flight
 from breakeven.pipeline.given import content_type
+from breakeven.pipeline.recording import MOST_KEPT_BYTES
 from breakeven.policy.cacheability import CacheRule
 from breakeven.policy.decision import Operation
 from breakeven.policy.storable import NotStored, storable, storable_stream
+from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.event_stream import event_data, split_events
-
-NS_PER_S = 1_000_000_000
 
 _NAMED_ERROR: Final = re.compile(rb"^event: ?error *\r?$", re.MULTILINE)
 _ERROR: Final = b'{"type":"error","error":{"type":"named_so"}}'
@@ -28,6 +28,8 @@ def kept(flight: Flight, operation: Operation, rule: CacheRule) -> StoredAnswer 
         return "incomplete"
     if flight.has_extras:
         return "provider_tools"
+    if flight.body is not None and len(flight.body) > MOST_KEPT_BYTES:  # as of a stream, and judging it takes time
+        return "too_large"
     if flight.body is not None:
         pieces: tuple[bytes, ...] = (flight.body,)
         judged = storable(operation, flight.body, pure_tools=rule.pure_tools)

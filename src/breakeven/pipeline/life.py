@@ -72,21 +72,20 @@ class RequestLife:
         reply = self._reply
         reply.on_gone = self._client_gone
         try:
-            await self._run()
+            await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
+        except _Degraded as degraded:
+            await self._degrade(degraded.admission)
         finally:
             # Each names what holds the reply: kept, they would hold both bodies until a garbage collection.
             reply.on_gone = reply.on_full = reply.on_drained = None
 
-    async def _run(self) -> None:
-        """Try the route; where a budget has no room for it, the cheaper one."""
+    async def _degrade(self, admission: Admission) -> None:
+        """Try the cheaper route: a budget has no room for the one that was asked for."""
+        route = self._shared.cheaper(self._route, self._call.key, admission)
         try:
-            await self._try_all(self._shared.candidates(self._route, self._question, self._call), ())
-        except _Degraded as degraded:
-            route = self._shared.cheaper(self._route, self._call.key, degraded.admission)
-            try:
-                await self._try_all(self._shared.candidates(route, self._question, self._call), ("degraded",))
-            except _Degraded as again:
-                raise over_budget(again.admission) from None
+            await self._try_all(self._shared.candidates(route, self._question, self._call), ("degraded",))
+        except _Degraded as again:
+            raise over_budget(again.admission) from None
 
     def give_up(self) -> None:
         """The process is about to end: settle what is under way by an estimate."""

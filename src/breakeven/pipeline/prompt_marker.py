@@ -15,19 +15,20 @@ from typing import Final
 
 from msgspec import Struct
 
-from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
+from breakeven.catalog.prompt_caches import CacheControl, PromptCache, prompt_cache_of
 from breakeven.ledger.entry import LedgerEntry, MarkedBy
 from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
 from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.mark_places import mark_places
+from breakeven.policy.prompt_cache import PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
 from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
-from breakeven.upstreams.wire import Question
+from breakeven.upstreams.wire import Question, WireName
 
 MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
@@ -42,6 +43,9 @@ _DENSE_BYTES_PER_TOKEN: Final = 2
 """A shorter body cannot have as many tokens as are cached at least, so it is not looked into."""
 
 _KEYED_PATHS: Final = frozenset({"/chat/completions", "/responses"})
+_UNKNOWN: Final[Mapping[WireName, CacheControl]] = {"anthropic": "cache_control"}
+"""How callers mark where nothing is known of a provider's cache but its wire."""
+
 _PATHS: Final[Mapping[MarkStyle, str]] = {"cache_control": "/messages", "prompt_cache_breakpoint": "/chat/completions"}
 
 
@@ -54,13 +58,18 @@ class Learner(Struct, kw_only=True, gc=False):
     ttl: Ttl
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """What one attempt teaches when it is billed: the prompt's size, and whether it was marked."""
+class Told(Struct, kw_only=True):
+    """What an attempt teaches when it is billed: the prompt's size, and what was read and written.
+
+    ``accounted`` is what the policy takes to have been read and written so far, since an attempt may be repeated; None
+    where the provider sets marks of its own, so that its bill says nothing about ours.
+    """
 
     learner: Learner
     sized_bytes: int
     is_text: bool
     is_marked: bool
+    accounted: Marks | None
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -86,9 +95,9 @@ class PromptMarker:
 
     def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
         """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
-        wire = target.upstream.wire
         known = _known(target.provider, target.model)
-        if (known is not None or wire == "anthropic") and says_what_to_cache(body, question.fields, wire):
+        control = known.control if known is not None else _UNKNOWN.get(target.upstream.wire)
+        if control is not None and says_what_to_cache(body, question.fields, control):
             return Marked(body=body, marked_by="caller")
         if known is None or not target.body_rules.marks_cache:
             return Marked(body=body)
@@ -104,13 +113,19 @@ class PromptMarker:
             return Marked(body=body)
 
     def settled(self, told: Told, entry: LedgerEntry) -> None:
-        """Learn from a bill."""
-        if entry.usage_basis != "reported":
+        """Learn from a bill, also from that of an attempt that failed and cost nothing."""
+        usage, basis, learner = entry.usage, entry.usage_basis, told.learner
+        if told.accounted is not None and basis in ("reported", "none"):
+            written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+            billed = Marks(read_tokens=usage.cache_read_tokens, written_tokens=written)
+            learner.policy.settle(told.accounted, billed.read_tokens, billed.written_tokens)
+            told.accounted = billed
+        if basis != "reported":
             return
         if told.is_text:
-            told.learner.scale.observe(told.sized_bytes, entry.usage.input_tokens)
-        if told.is_marked:
-            told.learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
+            learner.scale.observe(told.sized_bytes, usage.input_tokens)
+        if told.is_marked and told.accounted is not None:
+            learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
 
     def _decided(self, learner: Learner, style: MarkStyle, ttl: Ttl, body: bytes) -> Marked:
         found = boundaries(body, style, learner.scale.tokens_per_byte)
@@ -118,12 +133,13 @@ class PromptMarker:
         prefixes = [each.prefix for each in found.found]
         marks = learner.policy.decide(prefixes, _tokens(found, learner), at_s)
         rests = learner.guard.rests(at_s)
-        places = () if rests else _places(marks, found, learner.policy.rule)
+        places = [] if rests else mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
         told = Told(
             learner=learner,
             sized_bytes=found.sized_bytes,
             is_text=not found.attachments,
             is_marked=bool(places),
+            accounted=marks if style == "cache_control" else None,
         )
         if not places:
             return Marked(body=body, told=told)
@@ -138,7 +154,7 @@ class PromptMarker:
             return learner
         if len(self._learners) >= MOST_LEARNERS:
             self._learners.popitem(last=False)
-        policy = PromptCachePolicy(rule_of(known, ttl), MOST_PREFIXES)
+        policy = PromptCachePolicy(rule_of(known, ttl), max_prefixes=MOST_PREFIXES)
         learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
         for row in self._earlier.pop(wanted, ()):
             learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
@@ -159,23 +175,6 @@ def rule_of(known: PromptCache, ttl: Ttl) -> PromptCacheRule:
         max_marks=known.max_marks,
         lookback=known.lookback,
     )
-
-
-def _places(marks: Marks, found: Boundaries, rule: PromptCacheRule) -> list[int]:
-    """Where to put marks, in order: where the policy wants them, and before that where can be read from.
-
-    Everything up to the policy's last mark is read or written anyway, so a mark before it costs nothing. One is put
-    where the prompt leaves what was sent before: the last mark may be further from there than the provider looks back,
-    and others may leave it there too. The others are where tools and system prompt end.
-    """
-    if not marks.boundaries:
-        return []
-    last = marks.boundaries[-1]
-    parting = [place for place in range(last) if found.found[place].prefix.tokens == marks.read_tokens]
-    more = [*parting[-1:], *(place for place in reversed(found.section_ends) if place < last)]
-    wanted = dict.fromkeys([*marks.boundaries, *more])
-    able = [place for place in wanted if found.found[place].prefix.tokens >= rule.min_tokens]
-    return sorted(able[: rule.max_marks])
 
 
 @lru_cache(maxsize=4096)

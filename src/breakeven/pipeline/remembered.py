@@ -15,7 +15,6 @@ from breakeven.pipeline.answers import cost_comment
 from breakeven.pipeline.flight import Flight
 from breakeven.pipeline.flights import Flights, Run
 from breakeven.pipeline.given import Asked, Bought, Given
-from breakeven.pipeline.kept import NS_PER_S
 from breakeven.pipeline.life import RequestLife
 from breakeven.pipeline.other_wordings import OtherWordings, Reworded
 from breakeven.pipeline.recording import Listener, Recording, as_they_are
@@ -28,6 +27,7 @@ from breakeven.policy.cache_key import KeyScope, cache_key
 from breakeven.policy.cacheability import not_cached
 from breakeven.policy.call_ids import renewed
 from breakeven.policy.decision import GivenReason
+from breakeven.policy.window import NS_PER_S
 
 _UNKNOWN: Final = -1
 """The epoch in the keys of calls under way, which nothing is stored by."""

@@ -10,9 +10,14 @@ from breakeven.catalog.prompt_caches import PromptCache, prompt_cache_of
 from breakeven.catalog.usage import Usage
 from breakeven.errors import Unpriced
 from breakeven.options.replayed_bills import Bills, bills, saving
+from breakeven.plan.fixed_marks import PrefixRequest
 from breakeven.plan.lever_report import LeverResult
-from breakeven.plan.prompt_cache_replay import PrefixRequest, replay_prompt_cache
-from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
+from breakeven.plan.provider_cache import CacheUse, ProviderCache
+from breakeven.policy.mark_places import mark_places
+from breakeven.policy.prompt_cache import Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache_memory import ALL, SEEN
+from breakeven.policy.prompt_cache_policy import PromptCachePolicy
+from breakeven.policy.prompt_cache_purse import Purse
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
 
@@ -27,8 +32,14 @@ class Kept(NamedTuple):
     is_long: bool
 
 
-def prompt_cache_result(trace: Trace, card: PriceCard, stated_ttl_s: float | None, without: Bills) -> LeverResult:
-    """What marking the trace's prompts would save at a card's price; ``unknown`` where that cannot be told."""
+def prompt_cache_result(
+    trace: Trace, card: PriceCard, stated_ttl_s: float | None, without: Bills, *, is_block_markable: bool = False
+) -> LeverResult:
+    """What marking the trace's prompts would save at a card's price; ``unknown`` where that cannot be told.
+
+    ``is_block_markable`` says that the trace's blocks are those of the bodies, which carry marks: then the provider
+    looks back as far as it does. Blocks of so many tokens each stand in no body; of these any boundary can be read.
+    """
     known = prompt_cache_of(card.provider, card.model)
     kept = None if known is None else _kept(known, stated_ttl_s)
     if trace.blocks is None:
@@ -37,19 +48,34 @@ def prompt_cache_result(trace: Trace, card: PriceCard, stated_ttl_s: float | Non
         return _unknown(f"the catalogue does not say how {card.label} caches prompts")
     if kept is None:
         return _unknown(f"{card.provider} keeps prefixes for {known.ttl_s:,.0f} s or {known.long_ttl_s or 0:,.0f} s")
-    marked: list[Marks] = []
-    replay = replay_prompt_cache(prefix_requests(trace, trace.blocks), _rule(known, kept), marked.append)
+    rule = _rule(known, kept, known.lookback if is_block_markable else None)
+    policy, cache = PromptCachePolicy(rule), ProviderCache(rule)
+    cached = [_sent(request, policy, cache) for request in prefix_requests(trace, trace.blocks)]
     try:
-        with_lever = bills(card, _usages(trace, marked, kept))
+        with_lever = bills(card, _usages(trace, cached, kept))
     except Unpriced as refused:
         return _unknown(refused.message)
     return LeverResult(
         name="prompt-cache",
         rule=_words(known, kept),
         ttl_s=kept.ttl_s,
-        hits=sum(marks.read_tokens > 0 for marks in marked),
+        hits=sum(each.read_tokens > 0 for each in cached),
         saving=saving(without, with_lever, trace.arrivals_s, trace.span_s),
-        compared=tuple((name, ratio) for name, ratio in replay.fixed_ratios.items() if name != "none"),
+        compared=_compared(policy.purse),
+    )
+
+
+def _sent(request: PrefixRequest, policy: PromptCachePolicy, cache: ProviderCache) -> CacheUse:
+    """One request on its way through the policy and to the provider, as the gateway sends it."""
+    marks = policy.decide(request.prefixes, request.input_tokens, request.at_s)
+    return cache.send(request.prefixes, mark_places(request.prefixes, marks, (), policy.rule), request.at_s)
+
+
+def _compared(purse: Purse) -> tuple[tuple[str, float], ...]:
+    """Input bills of the rules that ran in the policy's shadow: over blocks of which each can be read."""
+    bill_tokens = max(1, purse.bill_tokens)
+    return tuple(
+        (name, 1 - purse.saved_tokens[rule] / bill_tokens) for name, rule in (("seen-before", SEEN), ("all", ALL))
     )
 
 
@@ -77,16 +103,16 @@ def _prefixes(ids: list[int], block_tokens: int, input_tokens: int) -> Iterator[
         yield Prefix(chain.to_bytes(_DIGEST_BYTES, "little", signed=True), tokens)
 
 
-def _usages(trace: Trace, marked: Sequence[Marks], kept: Kept) -> Iterator[Usage]:
+def _usages(trace: Trace, cached: Sequence[CacheUse], kept: Kept) -> Iterator[Usage]:
     """What each request is billed for; where writing is free, what is written is ordinary input."""
     is_charged = kept.write_multiplier != 1
-    rows = zip(trace.input_tokens.tolist(), trace.output_tokens.tolist(), marked, strict=True)
-    for input_tokens, output_tokens, marks in rows:
-        written = marks.written_tokens if is_charged else 0
+    rows = zip(trace.input_tokens.tolist(), trace.output_tokens.tolist(), cached, strict=True)
+    for input_tokens, output_tokens, each in rows:
+        written = each.written_tokens if is_charged else 0
         yield Usage(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
-            cache_read_tokens=marks.read_tokens,
+            cache_read_tokens=each.read_tokens,
             cache_write_5m_tokens=0 if kept.is_long else written,
             cache_write_1h_tokens=written if kept.is_long else 0,
         )
@@ -101,15 +127,15 @@ def _kept(known: PromptCache, stated_ttl_s: float | None) -> Kept | None:
     return None
 
 
-def _rule(known: PromptCache, kept: Kept) -> PromptCacheRule:
-    """The provider's rule over blocks of tokens, each of which can be read whatever was marked above it."""
+def _rule(known: PromptCache, kept: Kept, lookback: int | None) -> PromptCacheRule:
+    """The provider's rule for what is kept so long."""
     return PromptCacheRule(
         write_multiplier=kept.write_multiplier,
         read_multiplier=known.read_multiplier,
         ttl_s=kept.ttl_s,
         min_tokens=known.min_tokens,
         max_marks=max(known.max_marks, 1),
-        lookback=None,
+        lookback=lookback,
     )
 
 

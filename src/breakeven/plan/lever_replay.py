@@ -41,11 +41,15 @@ _NO_HASH: Final = "the trace has neither hash_ids nor request_hash: how much of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeverQuestion:
-    """A trace, the price that it is billed at, and how the levers are set; ``asked`` is one of them, None for all."""
+    """A trace, the price that it is billed at, and how the levers are set; ``asked`` is one of them, None for all.
+
+    ``is_block_markable`` is as in `prompt_cache_result`.
+    """
 
     trace: Trace
     card: PriceCard
     lives: Lives
+    is_block_markable: bool = False
     asked: LeverName | None = None
     assumptions: tuple[Assumption, ...] = ()
 
@@ -78,7 +82,9 @@ def replay_levers(question: LeverQuestion) -> LeverReport:
     without = plain_bills(question.card, trace.input_tokens, trace.output_tokens)
     repeats = _Repeats(question, without)
     results = tuple(
-        prompt_cache_result(trace, question.card, question.lives.prefix_s, without)
+        prompt_cache_result(
+            trace, question.card, question.lives.prefix_s, without, is_block_markable=question.is_block_markable
+        )
         if name == "prompt-cache"
         else repeats.result(name)
         for name in question.levers

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
+from breakeven.plan.fixed_marks import PrefixRequest, fixed_bill_ratios
+from breakeven.plan.provider_cache import ProviderCache
+from breakeven.policy.prompt_cache import PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 
-
-class PrefixRequest(NamedTuple):
-    """A recorded request: when it came, its tokens, and its beginnings from the shortest to the longest."""
-
-    at_s: float
-    input_tokens: int
-    prefixes: Sequence[Prefix]
+__all__ = ["PrefixRequest", "PromptCacheReplay", "replay_prompt_cache"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,30 +30,23 @@ class PromptCacheReplay:
     requests: int
 
 
-def replay_prompt_cache(
-    requests: Iterable[PrefixRequest], rule: PromptCacheRule, told: Callable[[Marks], None] | None = None
-) -> PromptCacheReplay:
+def replay_prompt_cache(requests: Iterable[PrefixRequest], rule: PromptCacheRule) -> PromptCacheReplay:
     """Replay requests, in order of arrival, through the policy that the gateway marks by.
 
-    ``told`` is called with the marks of each request.
+    What the policy marks is billed by a cache that knows nothing of the policy.
     """
+    sent = list(requests)
     policy = PromptCachePolicy(rule)
-    read = written = total = count = 0
-    for at_s, input_tokens, prefixes in requests:
-        marks = policy.decide(prefixes, input_tokens, at_s)
-        read += marks.read_tokens
-        written += marks.written_tokens
-        if told is not None:
-            told(marks)
-        total += input_tokens
-        count += 1
-    saved = [frac / max(1, total) for frac in policy.saved]
+    cache = ProviderCache(rule)
+    for at_s, input_tokens, prefixes in sent:
+        cache.send(prefixes, policy.decide(prefixes, input_tokens, at_s).boundaries, at_s)
+    input_tokens = sum(request.input_tokens for request in sent)
     return PromptCacheReplay(
-        input_bill_ratio=1 - saved[4],
-        fixed_ratios={"none": 1.0, "seen-before": 1 - saved[1], "all": 1 - saved[2]},
-        read_tokens=read,
-        written_tokens=written,
-        fresh_tokens=total - read - written,
-        input_tokens=total,
-        requests=count,
+        input_bill_ratio=cache.billed_tokens(input_tokens) / input_tokens if input_tokens else 1.0,
+        fixed_ratios=fixed_bill_ratios(sent, rule),
+        read_tokens=cache.read_tokens,
+        written_tokens=cache.written_tokens,
+        fresh_tokens=input_tokens - cache.read_tokens - cache.written_tokens,
+        input_tokens=input_tokens,
+        requests=len(sent),
     )

@@ -33,7 +33,7 @@ LONGEST: Final = 1_000
 
 YES_OR_NO: Final = "yes_or_no"
 
-_MIDDLE: Final = frozenset({"release", "found", "change", "start", "stop", "open", "close", "produce", "invent"})
+_MIDDLE: Final = frozenset({"release", "change", "start", "stop", "open", "close"})
 """Relations of which "it is released" and "it comes out" say one thing."""
 
 
@@ -41,9 +41,9 @@ class Form(NamedTuple):
     """The normal form of a question. Equal forms, equal questions, as far as words tell.
 
     ``asks`` is what is asked for (``how``, ``when``, ``yes_or_no``), empty for a thing; ``manner`` its modal verb, time
-    and voice; ``relation`` the one verb or attribute, wherever it stands, empty where there are none or several, which
-    then stay in place. ``phrases`` begins with the clause itself and is sorted beyond it; ``moments`` and
-    ``quantities`` are in the order of the question, the quantities of each unit by themselves.
+    and voice; ``relation`` is what one asks how to do, wherever it stands ("how can it be hidden", "how do I hide it"),
+    empty where that is not one thing: then all stay in place. ``phrases`` begins with the clause itself and is sorted
+    beyond it; ``moments`` and ``quantities`` are in the order of the question, those of each unit by themselves.
     """
 
     asks: str
@@ -82,8 +82,8 @@ def form(text: str) -> Form:
         asks = YES_OR_NO
     told = reworded(rest)
     relations = [word for word in told if word.startswith(RELATION)]
-    relation = relations[0] if len(relations) == 1 else ""
-    voice, told = _voice(found, asks, relation, told)
+    relation = relations[0] if asks == "how" and len(relations) == 1 else ""
+    voice, told = _voice(found, asks, told)
     parts = clause(told, relation)
     if not (relation or parts.moments or parts.quantities or any(phrase.words for phrase in parts.phrases)):
         return _verbatim(text)
@@ -122,8 +122,8 @@ def _subject(asks: str, asked: Sequence[str]) -> str:
     return "you" if asked[1] == "you" else "self"
 
 
-def _voice(found: Sequence[Token], asks: str, relation: str, told: list[str]) -> tuple[str, list[str]]:
-    """Who acts and who is acted on: the voice, and the words with a passive's agent where an active's would be."""
+def _voice(found: Sequence[Token], asks: str, told: list[str]) -> tuple[str, list[str]]:
+    """Who acts and who is acted on: the voice, and the words with a passive's agent and verb where an active's are."""
     of_thing = told[:1] and told[0] in words.THINGS
     told = told[1:] if of_thing else told
     of_which = asks == "who" or (of_thing and told[:1] != ["do"])
@@ -131,12 +131,13 @@ def _voice(found: Sequence[Token], asks: str, relation: str, told: list[str]) ->
         return "object", told
     if "be" not in told or not any(map(is_past, found)):
         return "", told
-    acts = next((at for at in range(1, len(told)) if told[at] == "by" and _is_verb(told[at - 1])), None)
-    if acts is not None:
-        end = next((place for place in range(acts + 1, len(told)) if told[place] in words.LABELS), len(told))
-        agent, deed, rest = told[acts + 1 : end], told[:acts], told[end:]
-        return ("object", [*deed, *agent, *rest]) if of_which else ("", [*agent, "do", *deed, *rest])
-    return ("" if asks == "how" or relation.removeprefix(RELATION) in _MIDDLE else "passive"), told
+    by = next((at for at in range(1, len(told)) if told[at] == "by" and _is_verb(told[at - 1])), None)
+    if by is not None:
+        end = next((place for place in range(by + 1, len(told)) if told[place] in words.LABELS), len(told))
+        agent, subject, verb, rest = told[by + 1 : end], told[: by - 1], told[by - 1], told[end:]
+        return ("object", [*subject, *agent, verb, *rest]) if of_which else ("", [*agent, verb, *subject, *rest])
+    is_middle = any(word.removeprefix(RELATION) in _MIDDLE for word in told)
+    return ("" if asks == "how" or is_middle else "passive"), told
 
 
 def _is_verb(word: str) -> bool:

@@ -32,6 +32,7 @@ class PromptCacheRule:
     A prefix of fewer than ``min_tokens`` is not cached; what was written is kept for ``ttl_s``, anew with each read.
     ``lookback`` is how many boundaries back from a mark the provider looks for what it has; None is a cache in which
     every boundary below a mark can be read, whatever else was marked (token blocks, as in published traces).
+    ``max_marks`` is at least 2: one for what is read, one for what is written.
     """
 
     write_multiplier: float

@@ -1,166 +1,185 @@
-"""Decide which prefixes of a prompt to mark, and learn from every request; a pure state machine without a clock.
+"""Decide which prefixes of a prompt to mark, and learn from every request.
 
-Four rules run in the shadow on the same requests: mark nothing, mark what was sent before, mark everything, and the
-learned rule. What each would have been billed is known exactly, whatever was marked. The learned rule is followed
-unless a fixed one has saved more; and no rule may spend more on writing than has been saved so far, but for a small
-share of the bill, without which nothing could ever be gained.
+A pure state machine: time comes with the requests. Three rules run in the shadow on the same stream, and what each
+would have been billed is known exactly, whatever was marked: mark what was sent before, mark everything, and mark
+what is worth it. The last one is followed as far as the purse goes (``prompt_cache_purse``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
+from breakeven.policy.prompt_cache_memory import ALL, LEARNED, OURS, RULES, SEEN, Sent, SentMemory
+from breakeven.policy.prompt_cache_places import places
+from breakeven.policy.prompt_cache_purse import Purse
 from breakeven.policy.prompt_cache_reuse import Group, ReuseModel
 
-BET_FRAC: Final = 0.004
-HOPE_FRAC: Final = 0.0
-FULL: Final = 1.0
-STEEP: Final = 0.4
-LAG_FRAC: Final = 0.05
-NONE, SEEN, ALL, LEARNED = range(4)
+MAX_PREFIXES: Final = 200_000
+"""Prefixes that a policy remembers by default: about 100 MB at most."""
+
+TIMES_CLASSES: Final = (0, 1, 2, 3, *[4] * 4, *[5] * 8, 6)
+"""Class of a prefix by how often it was sent before; the last one holds for all beyond."""
+
+BLOCK_BITS: Final = 9
+"""Lengths are told apart by their power of two, in units of 512 tokens."""
 
 
-class Sent:
-    """A prefix that was sent: when, how often, and until when each rule's cache holds it."""
+class _Request(NamedTuple):
+    """A request on its way through the policy; ``first`` boundaries are too short to be cached."""
 
-    __slots__ = ("group", "last_s", "times", "until", "weight")
+    at_s: float
+    input_tokens: int
+    tokens: list[int]
+    sent: list[Sent]
+    known: int
+    first: int
 
-    def __init__(self) -> None:
-        self.last_s = float("-inf")
-        self.times = 0
-        self.weight = 0.0
-        self.group: Group | None = None
-        self.until = [float("-inf")] * 5
-
-
-def _times_class(times: int) -> int:
-    return times if times < 4 else 4 if times < 8 else 5 if times < 16 else 6
+    def tokens_to(self, boundaries: int) -> int:
+        """Tokens of the first so many boundaries."""
+        return self.tokens[boundaries - 1] if boundaries else 0
 
 
 class PromptCachePolicy:
-    def __init__(self, rule: PromptCacheRule, max_entries: int = 200_000) -> None:
-        self.rule = rule
-        self._reuse = ReuseModel(rule)
-        self._max = max_entries
-        self._young: dict[bytes, Sent] = {}
-        self._old: dict[bytes, Sent] = {}
-        self._mean = 0.0
-        self._now = float("-inf")
-        self.bill = 0.0
-        self.saved = [0.0] * 5  # none, seen, all, learned, ours
-        self.leader = LEARNED
+    """The policy for one provider's rule. Requests must come in order; an earlier time counts as the latest seen."""
 
-    def _get(self, d: bytes) -> Sent | None:
-        e = self._young.get(d)
-        if e is None:
-            e = self._old.pop(d, None)
-            if e is not None:
-                self._young[d] = e
-        return e
+    __slots__ = ("now_s", "memory", "purse", "reuse", "rule")
+
+    def __init__(self, rule: PromptCacheRule, *, max_prefixes: int = MAX_PREFIXES) -> None:
+        self.rule = rule
+        self.memory = SentMemory(max_prefixes)
+        self.reuse = ReuseModel(rule)
+        self.purse = Purse(rule)
+        self.now_s = float("-inf")
 
     def decide(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> Marks:
-        at_s = self._now = max(self._now, at_s)
-        rule = self.rule
-        self._reuse.age(at_s)
-        self._mean += (input_tokens - self._mean) * (0.01 if self._mean else 1.0)
-        entries = [self._get(p.digest) for p in prefixes]
-        nb = len(prefixes)
-        k = 0
-        while k < nb and entries[k] is not None:
-            k += 1
-        self.bill += input_tokens
-        minb = 0
-        while minb < nb and prefixes[minb].tokens < rule.min_tokens:
-            minb += 1
-        # reads by strategy
-        reads = [0] * 5
-        for s in range(1, 5):
-            j = k
-            while j > minb and entries[j - 1].until[s] < at_s:
-                j -= 1
-            reads[s] = j if j > minb else 0
-        known_tokens = prefixes[k - 1].tokens if k else 0
-        tn = ((input_tokens - known_tokens) >> 9).bit_length()
-        tl = (input_tokens >> 9).bit_length()
-        memo: dict[int, Group] = {}
-        room = self._room(input_tokens)
-        fill = min(1.0, max(0.0, room / (FULL * BET_FRAC * self.bill)))
-        hurdle = rule.premium + STEEP * (1 - fill) * rule.discount
-        groups = []
-        acc = best = 0.0
-        target = rdl = reads[LEARNED]
-        acc_o = best_o = 0.0
-        target_o = reads[4]
-        prev = 0
-        for j, (p, e) in enumerate(zip(prefixes, entries)):
-            times = e.times if e is not None else 0
-            code = _times_class(times) * 4 + (j == nb - 1) * 2 + (j >= k)
-            g = memo.get(code)
-            if g is None:
-                kind = (code >> 1,)
-                g = memo[code] = self._reuse.group(at_s, kind, ((code & 1, 0, tn), (code & 1, 1, tl)))
-            groups.append(g)
-            v = (g.worth - rule.premium) * (p.tokens - prev)
-            vo = (g.worth - hurdle) * (p.tokens - prev)
-            if j >= rdl:
-                acc += v
-                if acc > best and j >= minb:
-                    best = acc
-                    target = j + 1
-            if j >= reads[4]:
-                acc_o += vo
-                if acc_o > best_o and j >= minb:
-                    best_o = acc_o
-                    target_o = j + 1
-            prev = p.tokens
-        tops = [0, max(reads[SEEN], k if k > minb else 0), nb if nb > minb else 0, target, 0]
-        # choose
-        lead = self._leader()
-        want = target_o if lead == LEARNED else max(tops[lead], reads[4])
-        room = self._room(input_tokens)
-        tok = lambda j: prefixes[j - 1].tokens if j else 0
-        rd_t = tok(reads[4])
-        while want > reads[4] and (tok(want) - rd_t) * rule.premium > room:
-            want -= 1
-        if want <= minb:
-            want = reads[4]
-        tops[4] = want
-        for s in range(1, 5):
-            r, w = tok(reads[s]), tok(max(tops[s], reads[s]))
-            self.saved[s] += r * rule.discount - (w - r) * rule.premium
-        marks = Marks((want - 1,) if want else (), rd_t, tok(want) - rd_t)
-        # learn
-        exp = at_s + rule.ttl_s
-        prev = 0
-        for j, (p, e) in enumerate(zip(prefixes, entries)):
-            g = groups[j]
-            if e is None:
-                e = self._young[p.digest] = Sent()
-            elif e.group is not None:
-                self._reuse.came_again(e.group, e.weight, at_s - e.last_s, g.worth)
-            e.last_s = at_s
-            e.times += 1
-            e.group = g
-            e.weight = (p.tokens - prev) / self._mean
-            g.wait(e.weight)
-            for s in range(1, 5):
-                if j < tops[s] or j < reads[s]:
-                    e.until[s] = exp
-            prev = p.tokens
-        if len(self._young) > self._max // 2:
-            self._old, self._young = self._young, {}
-        return marks
+        """Say where to mark a request that is sent now, and learn from it.
 
-    def _leader(self) -> int:
-        fixed = max((NONE, SEEN, ALL), key=self.saved.__getitem__)
-        lag = LAG_FRAC * self.bill
-        if self.saved[fixed] - self.saved[LEARNED] > lag:
-            return fixed
-        return LEARNED
+        ``prefixes`` ascend in tokens, none longer than ``input_tokens``. Time grows with their number only.
+        """
+        request = self._read(prefixes, input_tokens, at_s)
+        groups = self._learn(request)
+        self.purse.bill_tokens += input_tokens
+        reads = [self._held(request, rule) for rule in range(RULES)]
+        tops = self._tops(request, groups, reads)
+        for rule, (read, top) in enumerate(zip(reads, tops, strict=True)):
+            self.purse.account(rule, request.tokens_to(read), request.tokens_to(top) - request.tokens_to(read))
+        marked = places([sent.times for sent in request.sent], request.tokens, reads[OURS], tops[OURS], self.rule)
+        self._keep(request, groups, reads, tops, marked)
+        read_tokens = request.tokens_to(reads[OURS])
+        return Marks(marked, read_tokens, request.tokens_to(tops[OURS]) - read_tokens)
 
-    def _room(self, input_tokens: int) -> float:
-        ours = self.saved[4]
-        best = max(self.saved[:4])
-        return ours + BET_FRAC * self.bill + HOPE_FRAC * max(0.0, best - max(0.0, ours))
+    def watch(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> None:
+        """Learn from a request that is not for us to mark, such as one that its caller has marked."""
+        request = self._read(prefixes, input_tokens, at_s)
+        self._count(request, self._learn(request))
+
+    def settle(self, expected: Marks, read_tokens: int, written_tokens: int) -> None:
+        """Correct the purse by what the provider billed, where that is not what ``decide`` expected."""
+        self.purse.account(OURS, read_tokens - expected.read_tokens, written_tokens - expected.written_tokens)
+
+    def _read(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> _Request:
+        self.now_s = max(self.now_s, at_s)
+        self.purse.see(input_tokens)
+        tokens = [prefix.tokens for prefix in prefixes]
+        sent = self.memory.path(prefixes)
+        known = next((place for place, prefix in enumerate(sent) if not prefix.times), len(sent))
+        first = next((place for place, size in enumerate(tokens) if size >= self.rule.min_tokens), len(tokens))
+        return _Request(self.now_s, input_tokens, tokens, sent, known, first)
+
+    def _learn(self, request: _Request) -> list[Group]:
+        """Tell the model what came again, and group what is sent now."""
+        reuse, at_s = self.reuse, request.at_s
+        reuse.age(at_s)
+        in_time = [
+            sent.group is not None and reuse.again(sent.group, sent.weight, at_s - sent.last_s) for sent in request.sent
+        ]
+        groups = self._groups(request)
+        for sent, group, again in zip(request.sent, groups, in_time, strict=True):
+            if again and sent.group is not None:
+                reuse.judge(sent.group, sent.weight, group.worth)
+        return groups
+
+    def _groups(self, request: _Request) -> list[Group]:
+        new_size = ((request.input_tokens - request.tokens_to(request.known)) >> BLOCK_BITS).bit_length()
+        full_size = (request.input_tokens >> BLOCK_BITS).bit_length()
+        made: dict[tuple[int, bool, bool], Group] = {}
+        groups: list[Group] = []
+        last = len(request.sent) - 1
+        for place, sent in enumerate(request.sent):
+            key = (TIMES_CLASSES[min(sent.times, 16)], place == last, place >= request.known)
+            group = made.get(key)
+            if group is None:
+                traits = ((key[2], 0, new_size), (key[2], 1, full_size))
+                group = made[key] = self.reuse.group(request.at_s, key[:2], traits)
+            groups.append(group)
+        return groups
+
+    def _held(self, request: _Request, rule: int) -> int:
+        """Boundaries that the cache of a rule holds: up to the longest one that can be read."""
+        for place in range(request.known - 1, request.first - 1, -1):
+            if request.sent[place].until_s[rule] >= request.at_s:
+                return place + 1
+        return 0
+
+    def _tops(self, request: _Request, groups: list[Group], reads: list[int]) -> list[int]:
+        """Up to which boundary each rule has a request cached."""
+        room_tokens = self.purse.room_tokens()
+        tops = [0] * RULES
+        tops[SEEN] = request.known if request.known > request.first else 0
+        tops[ALL] = len(request.sent) if len(request.sent) > request.first else 0
+        tops[LEARNED] = self._worth_marking(request, groups, reads[LEARNED], self.rule.premium)
+        tops[OURS] = self._worth_marking(request, groups, reads[OURS], self.purse.hurdle(room_tokens))
+        tops[OURS] = self._affordable(request, reads[OURS], tops[OURS], room_tokens)
+        return [max(top, read) for top, read in zip(tops, reads, strict=True)]
+
+    def _worth_marking(self, request: _Request, groups: list[Group], read: int, hurdle: float) -> int:
+        """The boundary up to which writing gains most over the hurdle; ``read`` if none gains."""
+        best, total, top = 0.0, 0.0, read
+        before = request.tokens_to(read)
+        for place in range(read, len(groups)):
+            tokens = request.tokens[place]
+            total += (groups[place].worth - hurdle) * (tokens - before)
+            before = tokens
+            if total > best and place >= request.first:
+                best, top = total, place + 1
+        return top
+
+    def _affordable(self, request: _Request, read: int, top: int, room_tokens: float) -> int:
+        """The last boundary up to ``top`` whose premium the purse has room for."""
+        held_tokens = request.tokens_to(read)
+        while top > read and (request.tokens_to(top) - held_tokens) * self.rule.premium > room_tokens:
+            top -= 1
+        return top if top > request.first else read
+
+    def _keep(
+        self, request: _Request, groups: list[Group], reads: list[int], tops: list[int], marked: tuple[int, ...]
+    ) -> None:
+        """Remember what each rule's cache holds now."""
+        until_s = request.at_s + self.rule.ttl_s
+        for rule, top in enumerate(tops):
+            if rule != OURS or self.rule.lookback is None:
+                for sent in request.sent[:top]:
+                    sent.until_s[rule] = until_s
+        if self.rule.lookback is not None:
+            self._keep_marked(request, reads[OURS], marked, until_s)
+        self._count(request, groups)
+
+    def _keep_marked(self, request: _Request, read: int, marked: tuple[int, ...], until_s: float) -> None:
+        """Remember the marks themselves, where only marks can be read; one inside what was read must be held already."""
+        for place in {*marked, *([read - 1] if read else [])}:
+            held = request.sent[place].until_s
+            if place >= read or held[OURS] >= request.at_s:
+                held[OURS] = until_s
+
+    def _count(self, request: _Request, groups: list[Group]) -> None:
+        before = 0
+        scale = (self.purse.mean_tokens * max(1, request.input_tokens)) ** 0.5
+        for sent, group, tokens in zip(request.sent, groups, request.tokens, strict=True):
+            sent.last_s = request.at_s
+            sent.times += 1
+            sent.group = group
+            sent.weight = (tokens - before) / scale
+            self.reuse.sent(group, sent.weight)
+            before = tokens

@@ -1,23 +1,23 @@
-"""How much a token that is in a provider's cache is worth: learned from which prefixes came again, and when.
+"""How much a token in a provider's cache is worth: learned from which prefixes were sent again, and when.
 
-A prefix that is sent belongs to a class: how often it had been sent before, whether it is the whole prompt, how much
-of the prompt is new, how long the prompt is. Every request teaches every class on its way, whatever was marked,
-because what would have been read is known without having bet on it.
+A prefix that is sent belongs to a kind: how often it had been sent before, and whether it is the whole prompt. Within
+the kind it has traits: how much of the prompt is new, and how long the prompt is. Every request teaches all of its
+kinds and traits, whatever was marked, because what would have been read is known without having bet on it.
 
-In each class the chance to come again before expiry is a product over stretches of age, so that requests which are
-still too young to judge count for the ages they have reached and for no more (the estimator of Kaplan and Meier, with
-the risk counted on entering a stretch, so that it errs downwards). A class with few observations leans on its parent.
+In each class the chance to be sent again before expiry is a product over stretches of age, so that what is still too
+young to judge counts for the ages it has reached and for no more (the estimator of Kaplan and Meier, 1958; the risk
+counts on entering a stretch, so that it errs downwards). A class of which little is known leans on its parent.
 
-What a live token is worth follows from the chance p: ``worth = p * (discount + min(premium, next worth))``. It saves
-the discount when it is read; and then it need not be written again, which is worth the premium or, where writing it
-again would not pay, what it is worth itself.
+What a live token is worth follows from the chance p: ``worth = p * (discount + min(premium, its next worth))``. Being
+read saves the discount. And then it need not be written again: that is worth the premium or, where writing it again
+would not pay, what it is worth by itself.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from math import prod
 from typing import Final
 
@@ -26,108 +26,123 @@ from breakeven.policy.prompt_cache import PromptCacheRule
 AGE_EDGES: Final = (1 / 64, 1 / 16, 1 / 4, 1.0)
 """Ends of the stretches of age, as shares of the time to expiry."""
 
-PRIOR_REQUESTS: Final = 1.0
-"""What a class's parent counts for, in requests of mean length; the root's parent never sees anything again."""
+PARENT_REQUESTS: Final = 0.5
+"""For how many requests a class's parent counts. The root leans on this much of a prefix that is never sent again."""
 
-MAX_PENDING: Final = 50_000
-"""Groups that wait for an age; beyond it, the oldest count as older than they are, which errs downwards."""
+MAX_WAITING: Final = 50_000
+"""Groups that wait for each age. Beyond it the oldest count as older than they are, which errs downwards."""
 
 ClassKey = tuple[int, ...]
 
 
 class ReuseClass:
-    """What is known of prefixes of one kind, in requests of mean length by stretch of age."""
+    """What is known of one class of prefixes, in requests of mean length; two lists are by stretch of age."""
 
-    __slots__ = ("again", "at_risk", "gained", "parent")
+    __slots__ = ("again", "at_risk", "gained", "judged", "parent")
 
     def __init__(self, parent: ReuseClass | None) -> None:
         self.parent = parent
         self.at_risk = [0.0] * len(AGE_EDGES)
         self.again = [0.0] * len(AGE_EDGES)
+        self.judged = 0.0
         self.gained = 0.0
 
     def chances(self) -> list[float]:
-        """Chance to come again within each stretch of age, having reached it."""
+        """Chance to be sent again within each stretch of age, for what has reached it."""
         parents = self.parent.chances() if self.parent is not None else [0.0] * len(AGE_EDGES)
         return [
-            (again + PRIOR_REQUESTS * parent) / (at_risk + PRIOR_REQUESTS)
+            (again + PARENT_REQUESTS * parent) / (at_risk + PARENT_REQUESTS)
             for again, at_risk, parent in zip(self.again, self.at_risk, parents, strict=True)
         ]
 
-    def gain_of_coming(self, discount: float) -> float:
-        """What a live token gains when its prefix comes again."""
-        above = self.parent.gain_of_coming(discount) if self.parent is not None else discount
-        return (self.gained + PRIOR_REQUESTS * above) / (sum(self.again) + PRIOR_REQUESTS)
+    def gain_if_again(self, most: float) -> float:
+        """What a live token gains when it is sent again; ``most`` where nothing is known yet."""
+        parents = self.parent.gain_if_again(most) if self.parent is not None else most
+        return (self.gained + PARENT_REQUESTS * parents) / (self.judged + PARENT_REQUESTS)
 
-    def worth(self, discount: float) -> float:
-        """What a token of this class is worth in the cache, in fresh tokens."""
-        comes_again = 1 - prod(1 - chance for chance in self.chances())
-        return comes_again * self.gain_of_coming(discount)
+    def worth(self, most: float) -> float:
+        """What a live token of this class is worth, in fresh tokens."""
+        return (1 - prod(1 - chance for chance in self.chances())) * self.gain_if_again(most)
 
 
 class Group:
-    """The prefixes of one request that are of the same classes; ``waiting`` is what has not come again yet."""
+    """Prefixes of one request in the same classes; ``waiting`` is the weight of those not sent again yet."""
 
-    __slots__ = ("at_s", "classes", "waiting", "worth")
+    __slots__ = ("at_s", "classes", "keys", "waiting", "worth")
 
-    def __init__(self, at_s: float, classes: tuple[ReuseClass, ...], worth: float) -> None:
+    def __init__(self, at_s: float, keys: tuple[ClassKey, ...], classes: tuple[ReuseClass, ...], worth: float) -> None:
         self.at_s = at_s
+        self.keys = keys
         self.classes = classes
         self.worth = worth
         self.waiting = 0.0
 
-    def wait(self, weight: float) -> None:
-        """Add a prefix that was just sent."""
-        self.waiting += weight
-        for known in self.classes:
-            known.at_risk[0] += weight
-
 
 class ReuseModel:
-    """Learns the worth of cached tokens by class; time and memory are bounded, whatever the traffic."""
+    """Learns the worth of cached tokens by class. Time and memory are bounded, whatever the traffic."""
+
+    __slots__ = ("_edges_s", "_most", "_premium", "classes", "waiting")
 
     def __init__(self, rule: PromptCacheRule) -> None:
-        self._rule = rule
         self._edges_s = [share * rule.ttl_s for share in AGE_EDGES]
-        self._root = ReuseClass(None)
-        self._classes: dict[ClassKey, ReuseClass] = {}
-        self._waiting: list[deque[Group]] = [deque() for _ in AGE_EDGES[:-1]]
+        self._premium = rule.premium
+        self._most = rule.discount + rule.premium
+        self.classes: dict[ClassKey, ReuseClass] = {(): ReuseClass(None)}
+        self.waiting: list[deque[Group]] = [deque() for _ in AGE_EDGES[:-1]]
 
     def age(self, at_s: float) -> None:
         """Let time pass: groups that reach the next stretch of age are at risk in it."""
-        for stretch, queue in enumerate(self._waiting):
+        for stretch, queue in enumerate(self.waiting):
             reached_s = at_s - self._edges_s[stretch]
-            while queue and (queue[0].at_s < reached_s or len(queue) > MAX_PENDING):
+            while queue and (queue[0].at_s < reached_s or len(queue) > MAX_WAITING):
                 self._enter(queue.popleft(), stretch + 1)
+
+    def group(self, at_s: float, kind: ClassKey, traits: Sequence[ClassKey]) -> Group:
+        """A group of a request's prefixes, of a kind (times sent, whole prompt) and with traits; worth is their mean."""
+        keys = (*[kind + trait for trait in traits], kind, (min(kind[0], 1),), ())
+        group = self.known_group(at_s, keys)
+        self.waiting[0].append(group)
+        return group
+
+    def known_group(self, at_s: float, keys: tuple[ClassKey, ...]) -> Group:
+        """A group by the keys of its classes: traits, kind, sent before or not, root."""
+        for parent, key in zip(reversed(keys), reversed(keys[-3:-1]), strict=False):
+            self._class(key, parent)
+        leaves = [self._class(key, keys[-3]) for key in keys[:-3]]
+        worth = sum(leaf.worth(self._most) for leaf in leaves) / len(leaves)
+        return Group(at_s, keys, (*leaves, *[self.classes[key] for key in keys[-3:]]), worth)
+
+    def sent(self, group: Group, weight: float) -> None:
+        """Add a prefix that is sent now to its group."""
+        group.waiting += weight
+        for known in group.classes:
+            known.at_risk[0] += weight
+
+    def again(self, group: Group, weight: float, age_s: float) -> bool:
+        """Tell that a prefix of a group is sent again. Returns whether it was before expiry."""
+        stretch = bisect_left(self._edges_s, age_s)
+        group.waiting -= weight
+        if stretch == len(self._edges_s):
+            return False
+        for known in group.classes:
+            known.again[stretch] += weight
+        return True
+
+    def judge(self, group: Group, weight: float, worth: float) -> None:
+        """Tell what a prefix that was sent again in time is worth from then on."""
+        gain = weight * (self._most - self._premium + min(self._premium, worth))
+        for known in group.classes:
+            known.judged += weight
+            known.gained += gain
 
     def _enter(self, group: Group, stretch: int) -> None:
         for known in group.classes:
             known.at_risk[stretch] += group.waiting
-        if stretch < len(self._waiting) and group.waiting > 0:
-            self._waiting[stretch].append(group)
+        if stretch < len(self.waiting) and group.waiting > 0:
+            self.waiting[stretch].append(group)
 
-    def group(self, at_s: float, kind: ClassKey, traits: Iterable[ClassKey]) -> Group:
-        """The group of a request's prefixes of a kind, each trait being a class within it; worth is their mean."""
-        parent = self._class(kind, self._root)
-        leaves = [self._class(kind + trait, parent) for trait in traits]
-        worth = sum(leaf.worth(self._rule.discount) for leaf in leaves) / len(leaves)
-        group = Group(at_s, (*leaves, parent, self._root), worth)
-        self._waiting[0].append(group)
-        return group
-
-    def came_again(self, group: Group, weight: float, age_s: float, worth: float) -> None:
-        """Tell that a prefix of a group was sent again, and what it is worth in the cache from now on."""
-        stretch = bisect_left(self._edges_s, age_s)
-        group.waiting -= weight
-        if stretch == len(self._edges_s):
-            return
-        gain = weight * (self._rule.discount + min(self._rule.premium, worth))
-        for known in group.classes:
-            known.again[stretch] += weight
-            known.gained += gain
-
-    def _class(self, key: ClassKey, parent: ReuseClass) -> ReuseClass:
-        known = self._classes.get(key)
+    def _class(self, key: ClassKey, parent: ClassKey) -> ReuseClass:
+        known = self.classes.get(key)
         if known is None:
-            known = self._classes[key] = ReuseClass(parent)
+            known = self.classes[key] = ReuseClass(self.classes[parent])
         return known

@@ -11,8 +11,8 @@ from typing import Final
 
 RELATIONS: Final = """
 accept
-add: attach
-advantage: benefit, upside, pro
+add
+advantage: benefit, upside
 age
 allow: permit
 approve
@@ -36,14 +36,14 @@ cook
 copy
 create: set up, make, build, generate, compose, draft, creation, setup
 decline
-decrease: reduce, lower, reduction
+decrease: reduce, reduction
 decrypt
 delete: remove, erase, get rid of, deletion, removal
 deploy: deployment
 deposit
 difference
 disable: turn off, switch off, deactivate, deactivation
-disadvantage: drawback, downside, con
+disadvantage: drawback, downside
 disconnect
 discover: discovery
 distance
@@ -53,15 +53,16 @@ downgrade
 duration: length of time
 enable: turn on, switch on, activate, activation
 encrypt
+establish: founded
 exchange
 exclude
+explain: describe
 export
 find: locate, look for, search for
 fire
 fix: repair, resolve, troubleshoot, debug, solve
 forbid: prohibit, ban
 forward
-found: establish, founded
 get: obtain
 give
 happen: occur, take place
@@ -83,12 +84,12 @@ lock
 log_in: log in, login, sign in, log on, log into, sign into
 log_out: log out, logout, sign out, log off
 lose
-mean: meaning, definition
+meaning: definition
 migrate: move, switch, migration
 multiply
 mute: silence
-news: new feature, release highlight, release note, changelog
-news of: new feature in, release note for, changelog for, change in, highlight of
+new_in: new feature, release highlight, release note, changelog
+new_in of: new feature in, release note for, changelog for
 open
 organise
 own
@@ -152,7 +153,7 @@ unsubscribe from
 update
 upgrade
 upload
-use: utilise, employ
+use: utilise
 view: see
 weight
 win
@@ -163,7 +164,7 @@ write
 """
 
 TERMS: Final = """
-all: every, each, everything
+all: every, everything
 all team: all team member, everyone on team, everybody on team, everyone in team, everybody in team, whole team,
     entire team, all member of team
 all user: everyone, everybody
@@ -173,8 +174,8 @@ at_least: at least, no less than, no fewer than, minimum of
 at_most: at most, no more than, not more than, maximum of, up to
 more_than: more than, greater than, above
 less_than: less than, fewer than, below
-cheapest: low price, lowest price, lowest cost, least expensive, most affordable
-dearest: most expensive, high price, highest price, priciest, most costly
+cheapest: lowest price, lowest cost, least expensive, most affordable
+dearest: most expensive, highest price, priciest, most costly
 largest: biggest
 larger: bigger
 fastest: quickest
@@ -184,12 +185,9 @@ easiest: simplest
 easier: simpler
 hardest: most difficult
 harder: more difficult
-best: top
-good: ideal
 maximum: max, highest possible
 minimum: min, lowest possible
 capital: capital city, city be capital
-flight: plane, air connection
 photo: picture, photograph
 phone: telephone
 mobile: mobile phone, cell phone, cellphone, smartphone
@@ -213,7 +211,6 @@ usa: united state, united states, united state of america, united states of amer
 licence: license
 programme: program
 centre: center
-app: application
 database: db
 repository: repo
 documentation: doc
@@ -222,13 +219,11 @@ sso: single sign on
 ai: artificial intelligence
 error: error message
 holiday: vacation
-flat: apartment
 petrol: gasoline
 per day: daily
 per week: weekly
 per month: monthly
 per year: yearly, annually
-last: previous
 next: upcoming, coming
 via: by mean of
 near: close to, next to, nearby, in vicinity of, in proximity to
@@ -241,8 +236,8 @@ ok: okay, all right
 """
 
 SAYS_NOTHING: Final = """
-hi, hello, hey, thank you, thanks, please, can you tell me, could you tell me, can you explain, could you explain
-can you show me, can you help me, could you help me, can you give me, could you give me, do you know, i want to know
+hi, hello, hey, thank you, thanks, please, can you tell me, could you tell me, can you show me
+can you help me, could you help me, can you give me, could you give me, do you know, i want to know
 i would like to know, i wonder, tell me, give me, show me, help me, i need help with, let me know
 can you tell me if, could you tell me if, do you know if, i want to know if, i wonder if, whether, i need, so
 i be look for, i be try to, i want to, i would like to, i need to, can you, could you, would you, can you please
@@ -250,7 +245,7 @@ i be look for, i be try to, i want to, i would like to, i need to, can you, coul
 """Beginnings that ask for no more than what follows."""
 
 ASKS_FOR_A_THING: Final = """
-what be, which be, find, calculate, compute, work out, explain, describe, define, look for, tell me, give me
+what be, which be, find, calculate, compute, work out, look for, tell me, give me
 """
 """Beginnings that ask for the thing that follows."""
 
@@ -277,16 +272,16 @@ FRAMES: Final = (
     ("turn {0} off", "turn off {0}"),
     ("switch {0} on", "switch on {0}"),
     ("switch {0} off", "switch off {0}"),
-    ("^how do {0} say {1}", "translate {1}"),
-    ("^how can {0} say {1}", "translate {1}"),
+    ("^how do {0} say {1} in {2}", "translate {1} to {2}"),
+    ("^how can {0} say {1} in {2}", "translate {1} to {2}"),
     ('^what be "{0} in {1}', 'translate "{0} to {1}'),
-    ("translate {0} in {1}", "translate {0} to {1}"),
+    ('translate "{0} in {1}', 'translate "{0} to {1}'),
     ("^how many people live in {0}", "population of {0}"),
     ("^how many inhabitants do {0} have", "population of {0}"),
     ("^how many {0} be {#}", "convert {#} to {0}"),
     ("^how much be {#} in {0}", "convert {#} to {0}"),
     ("^what be {#} in {0}", "convert {#} to {0}"),
-    ("convert {0} in {1}", "convert {0} to {1}"),
+    ("convert {#} in {0}", "convert {#} to {0}"),
     ("turn {0} into {1}", "convert {0} to {1}"),
     ("^how much do {0} cost", "price of {0}"),
     ("^what do {0} cost", "price of {0}"),
@@ -316,18 +311,21 @@ FRAMES: Final = (
     ("^what do {0} stand for", "meaning of {0}"),
     ("^who be author of {0}", "who write {0}"),
     ("^who be inventor of {0}", "who invent {0}"),
-    ("^who be founder of {0}", "who found {0}"),
+    ("^who be founder of {0}", "who founded {0}"),
     ("^who be {0} of {1}", "{0} of {1}"),
     ("^name {0} of {1}", "{0} of {1}"),
     ("^what be release date of {0}", "when be {0} release"),
     ("release date of {0}", "when be {0} release"),
-    ("^what change in {0}", "news of {0}"),
-    ("^what do change in {0}", "news of {0}"),
-    ("^what be new in {0}", "news of {0}"),
+    ("^what change in {0}", "new_in of {0}"),
+    ("^what do change in {0}", "new_in of {0}"),
+    ("^what be new in {0}", "new_in of {0}"),
     ("^which {0} have {1}", "{0} with {1}"),
     ("^which {0} contain {1}", "{0} with {1}"),
     ("be {0} include in {1}", "do {1} have {0}"),
     ("be {0} part of {1}", "do {1} have {0}"),
+    ("plane leave {0} for {1}", "flight from {0} to {1}"),
+    ("plane leave from {0} to {1}", "flight from {0} to {1}"),
+    ("plane from {0} to {1}", "flight from {0} to {1}"),
     ("leave {0} for {1}", "from {0} to {1}"),
     ("leave from {0} to {1}", "from {0} to {1}"),
     ("go from {0} to {1}", "from {0} to {1}"),

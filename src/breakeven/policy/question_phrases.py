@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from breakeven.policy import question_meanings as tables
+from breakeven.policy.question_words import KNOWN_VERBS
 from breakeven.policy.word_forms import base_form
 
 RELATION: Final = "~"
@@ -37,7 +38,14 @@ def _without(words: Sequence[str], beginnings: _Wordings) -> Sequence[str]:
 def question_form(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """What is asked for (``how``, ``when``), empty where a thing is, and the words after it."""
     taken = _begins_with(words, _FORMS)
-    return (taken[1][0], words[taken[0] :]) if taken else ("", words)
+    if taken is None or (taken[1] == ("how",) and words[0] != "how" and not _is_deed(words[taken[0] :])):
+        return "", words
+    return taken[1][0], words[taken[0] :]
+
+
+def _is_deed(words: Sequence[str]) -> bool:
+    """Whether a clause begins with a verb: steps to install it, and not steps to the door."""
+    return bool(words) and (words[0] in KNOWN_VERBS or reworded(words[:4])[0].startswith(RELATION))
 
 
 def framed(words: Sequence[str]) -> Sequence[str]:
@@ -70,7 +78,7 @@ def _begins_with(words: Sequence[str], wordings: _Wordings) -> tuple[int, tuple[
     return None
 
 
-def _lines(table: str) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+def read_table(table: str) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
     """Each line of a table as its name and all wordings, the name's own among them."""
     found = []
     for line in re.sub(r"\n {4,}", " ", table).strip().splitlines():
@@ -93,28 +101,35 @@ def _by_first_word(pairs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> 
 
 
 _GAP: Final = re.compile(r"\{([0-9#])\}")
+_BETWEEN_CLAUSES: Final = frozenset(("and", "or", "but", "not", "if", "then", "because", "while"))
+_PARTICLES: Final = frozenset(("on", "off"))
 
 
 def _frame(pattern: str, replacement: str) -> tuple[frozenset[str], re.Pattern[str], str]:
     """A frame's own words, its pattern, and what it becomes.
 
-    A gap takes as few words as it can, and one at the end takes the rest.
+    A gap takes as few words as it can, none of them the frame's own or one that begins another clause; one at the end
+    takes the rest.
     """
     plain = _base_forms(pattern.removeprefix("^"))
     needed = frozenset(word for word in plain.split(" ") if "{" not in word)
+    excluded = needed | _BETWEEN_CLAUSES | (_PARTICLES if needed & _PARTICLES else frozenset())
     written = _GAP.split(plain)
     body = ""
     for at, part in enumerate(written):
         is_last = at == len(written) - 2 and not written[-1]
-        body += re.escape(part) if at % 2 == 0 else _gap(part, takes_rest=is_last)
+        body += re.escape(part) if at % 2 == 0 else _gap(part, excluded, takes_rest=is_last)
     begin = "^" if pattern.startswith("^") else r"(?<!\S)"
     return needed, re.compile(rf"{begin}{body}(?!\S)"), _GAP.sub(_gap_again, _base_forms(replacement))
 
 
-def _gap(name: str, *, takes_rest: bool) -> str:
+def _gap(name: str, excluded: frozenset[str], *, takes_rest: bool) -> str:
     if name == "#":
         return r"(?P<quantity>[^\s:]+:[\d.,]+)"
-    return rf"(?P<g{name}>\S+(?: \S+)*{'' if takes_rest else '?'})"
+    if takes_rest:
+        return rf"(?P<g{name}>\S+(?: \S+)*)"
+    word = rf"(?!(?:{'|'.join(sorted(map(re.escape, excluded)))})(?!\S))\S+"
+    return rf"(?P<g{name}>{word}(?: {word})*?)"
 
 
 def _gap_again(gap: re.Match[str]) -> str:
@@ -126,13 +141,15 @@ def _base_forms(text: str) -> str:
 
 
 _RELATIONS: Final = [
-    (wording, (f"{RELATION}{name[0]}", *name[1:])) for name, others in _lines(tables.RELATIONS) for wording in others
+    (wording, (f"{RELATION}{name[0]}", *name[1:]))
+    for name, wordings in read_table(tables.RELATIONS)
+    for wording in wordings
 ]
-_TERMS: Final = [(wording, name) for name, others in _lines(tables.TERMS) for wording in others]
+_TERMS: Final = [(wording, name) for name, others in read_table(tables.TERMS) for wording in others]
 _WORDINGS: Final = _by_first_word([*_RELATIONS, *_TERMS])
 _PREFACES: Final = _beginnings(tables.SAYS_NOTHING)
 _THINGS: Final = _beginnings(tables.ASKS_FOR_A_THING)
 _FORMS: Final = _by_first_word(
-    [(wording, name) for name, others in _lines(tables.QUESTION_FORMS) for wording in others]
+    [(wording, name) for name, others in read_table(tables.QUESTION_FORMS) for wording in others]
 )
 _FRAMES: Final = [_frame(*frame) for frame in tables.FRAMES]

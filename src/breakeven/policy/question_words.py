@@ -60,8 +60,8 @@ LABELS: Final = {
     "of": "of",
     "in": "in",
     "inside": "in",
-    "within": "in",
-    "at": "in",
+    "within": "within",
+    "at": "at",
     "on": "on",
     "for": "for",
     "with": "with",
@@ -99,7 +99,7 @@ LABELS: Final = {
 }
 """Words that bind the noun phrase after them. Two of one value bind alike; the order of bound phrases is free."""
 
-NEUTRAL: Final = _words("of in on for during")
+NEUTRAL: Final = _words("of in at on for during")
 """Labels that say nothing more where only a time or a number follows."""
 
 ADVERBS_OF_TIME: Final = _words("today tonight tomorrow yesterday now morning afternoon evening night noon midnight")
@@ -328,7 +328,7 @@ KNOWN_VERBS: Final = _words(
 KEEP_AS_WRITTEN: Final = _words(
     "founded less series species news always gas bus pass customs goods arms glasses rights savings jeans means works"
     " proceeds contents headquarters manners spirits terms looks shorts minutes perhaps plus minus lens thus yes"
-    " towards physics mathematics economics politics analysis basis status others whereas besides sometimes"
+    " meaning towards physics mathematics economics politics analysis basis status others whereas besides sometimes"
 )
 """Words whose ending says something, or is none."""
 

@@ -19,10 +19,10 @@ from breakeven.policy.semantic import is_safety_relevant
 
 _PROMPTS: Final[Mapping[Operation, str]] = {"chat": "messages", "responses": "input", "messages": "messages"}
 _TOOLS: Final = ("tools", "functions", "mcp_servers")
-_INSTRUCTING: Final = frozenset({"system", "developer"})
+_INSTRUCTING: Final = ("system", "developer")
 _TURN_NAMES: Final = frozenset({"role", "content", "type"})
 _PART_NAMES: Final = frozenset({"type", "text", "cache_control"})
-_TEXT_TYPES: Final = frozenset({"text", "input_text"})
+_TEXT_TYPES: Final = ("text", "input_text")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BLANK: Final = ""
 

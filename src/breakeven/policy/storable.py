@@ -14,14 +14,23 @@ import msgspec
 from breakeven.policy.decision import Operation
 
 NotStored = Literal[
-    "truncated", "filtered", "refused", "empty", "tool_calls", "provider_tools", "failed", "incomplete", "unreadable"
+    "truncated",
+    "filtered",
+    "refused",
+    "empty",
+    "tool_calls",
+    "provider_tools",
+    "failed",
+    "incomplete",
+    "too_large",
+    "unreadable",
 ]
 """Why an answer is not stored: a code for ledger and metrics.
 
 ``truncated``: it ended at a limit. ``filtered`` and ``refused``: by the provider, by the model. ``tool_calls``: it
 calls tools of a route that does not declare them pure, or by ids that cannot be made anew. ``provider_tools``: the
 provider ran tools. ``failed``: it is, or has in it, an error. ``incomplete``: its end never came, or has an unknown
-reason.
+reason. ``too_large``: it is not worth the time to judge it.
 """
 
 DONE: Final = b"[DONE]"

@@ -13,9 +13,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from breakeven.catalog.prompt_caches import CacheControl
 from breakeven.upstreams.json_spans import Edit, Span, edited, is_text, place_spans
 from breakeven.upstreams.prompt_boundaries import Boundaries, Boundary, chat_boundaries, message_boundaries
-from breakeven.upstreams.wire import Fields, WireName
+from breakeven.upstreams.wire import Fields
 
 MarkStyle = Literal["cache_control", "prompt_cache_breakpoint"]
 """How a provider is told what to cache."""
@@ -33,15 +34,17 @@ _BREAKPOINTS: Final = b'"prompt_cache_breakpoint"'
 _OPENAI_FIELDS: Final = frozenset({"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"})
 
 
-def says_what_to_cache(body: bytes, fields: Fields, wire: WireName) -> bool:
+def says_what_to_cache(body: bytes, fields: Fields, control: CacheControl) -> bool:
     """Whether a caller's own words on the provider's cache are in a body that is to be sent: marks, a key, or a mode.
 
     ``fields`` are the top level of what the caller sent. Quotes within a text are escaped in JSON, so a text that
     speaks of ``"cache_control"`` does not count.
     """
-    if wire == "anthropic":
+    if control == "cache_control":
         return body.rfind(_CACHE_CONTROL) >= 0
-    return not _OPENAI_FIELDS.isdisjoint(fields) or body.rfind(_BREAKPOINTS) >= 0
+    if not _OPENAI_FIELDS.isdisjoint(fields):
+        return True
+    return control == "prompt_cache_breakpoint" and body.rfind(_BREAKPOINTS) >= 0
 
 
 def boundaries(body: bytes, style: MarkStyle, tokens_per_byte: float) -> Boundaries:

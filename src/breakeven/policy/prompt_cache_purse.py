@@ -1,0 +1,50 @@
+"""What marking may spend: what it has saved, a small share of the bill, and what it has proved it could have saved."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from breakeven.policy.prompt_cache import PromptCacheRule
+from breakeven.policy.prompt_cache_memory import OURS, RULES
+
+BET_FRAC: Final = 0.004
+"""The share of the bill without caching that may be lost on marks, once and for all."""
+
+PROVED_REQUESTS: Final = 8.0
+"""So many mean requests may be written beyond that, if a rule that ran in the shadow has already saved as much."""
+
+STEEPNESS: Final = 0.4
+"""How much more than its premium a token must be worth while the purse is empty, as a share of the discount."""
+
+
+class Purse:
+    """Amounts are fresh input tokens. ``saved_tokens`` is against no caching, by rule; premiums count when written."""
+
+    __slots__ = ("_rule", "bill_tokens", "mean_tokens", "saved_tokens")
+
+    def __init__(self, rule: PromptCacheRule) -> None:
+        self._rule = rule
+        self.bill_tokens = 0
+        self.mean_tokens = 0.0
+        self.saved_tokens = [0.0] * RULES
+
+    def see(self, input_tokens: int) -> None:
+        """Count a request's length towards the mean of the last hundred or so."""
+        self.mean_tokens += (input_tokens - self.mean_tokens) * (0.01 if self.mean_tokens else 1.0)
+
+    def room_tokens(self) -> float:
+        """What may be spent on premiums now; negative after losses."""
+        ours = self.saved_tokens[OURS]
+        proved = max(0.0, max(self.saved_tokens) - max(0.0, ours))
+        most = PROVED_REQUESTS * self.mean_tokens * self._rule.premium
+        return ours + BET_FRAC * self.bill_tokens + min(proved, most)
+
+    def hurdle(self, room_tokens: float) -> float:
+        """What a token must be worth to be written: its premium with a full purse, more with an emptier one."""
+        full = BET_FRAC * self.bill_tokens
+        fullness = min(1.0, max(0.0, room_tokens / full)) if full else 0.0
+        return self._rule.premium + STEEPNESS * (1 - fullness) * self._rule.discount
+
+    def account(self, rule: int, read_tokens: float, written_tokens: float) -> None:
+        """Add what one of the rules saved by reading and paid by writing."""
+        self.saved_tokens[rule] += read_tokens * self._rule.discount - written_tokens * self._rule.premium
