@@ -21,7 +21,7 @@ from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
 from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
 from breakeven.policy.mark_places import mark_places
-from breakeven.policy.prompt_cache import PromptCacheRule
+from breakeven.policy.prompt_cache import Marks, PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
 from breakeven.policy.window import NS_PER_S
