@@ -145,3 +145,22 @@ def test_a_client_that_has_gone_before_it_listens_is_no_client() -> None:
         assert listener.done.done()
 
     run(scenario)
+
+
+def test_who_would_be_cut_off_before_it_has_caught_up_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MOST_KEPT_BYTES", 10)
+
+    async def scenario() -> None:
+        kept = Recording()
+        kept.begin(200, [])
+        Listener(kept, FakeReply(), as_they_are)
+        kept.add(b"12345")
+        assert kept.may_be_joined
+        kept.add(b"6")
+        assert not kept.may_be_joined
+        kept.end()
+        assert kept.may_be_joined, "nothing more comes"
+        kept.add(b"789012")
+        assert not kept.may_be_joined, "its beginning is gone"
+
+    run(scenario)

@@ -51,7 +51,7 @@ class Flight:
     @property
     def may_be_joined(self) -> bool:
         """Whether one more client may hear it from its beginning."""
-        if self.gone or (self.landed and not self.is_good) or not self.recording.is_whole:
+        if self.gone or (self.landed and not self.is_good) or not self.recording.may_be_joined:
             return False
         return self._is_own() and len(self.recording.listeners) < MOST_LISTENERS
 

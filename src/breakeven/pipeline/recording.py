@@ -51,6 +51,11 @@ class Recording:
         """Whether all that came is still there, so that it can be sent from its beginning."""
         return self.dropped == 0
 
+    @property
+    def may_be_joined(self) -> bool:
+        """Whether one more client can be sent all of it: while more comes, it needs time to catch up."""
+        return self.is_whole and (self.ended or self._kept_bytes <= MOST_KEPT_BYTES // 2)
+
     def begin(self, status: int, headers: Headers) -> None:
         """The head has come."""
         self.status, self.headers, self.begun = status, headers, True
