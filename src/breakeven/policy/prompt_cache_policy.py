@@ -60,7 +60,7 @@ class PromptCachePolicy:
         """
         request = self._read(prefixes, input_tokens, at_s)
         groups = self._learn(request)
-        self.purse.bill_tokens += input_tokens
+        self.purse.bill(input_tokens)
         reads = [self._held(request, rule) for rule in range(RULES)]
         if self.purse.is_overdrawn:
             reads[OURS] = 0  # what should be read was billed as written too often to be counted on
