@@ -1,7 +1,7 @@
 """What `breakeven replay` predicts against what a real gateway saves on the same trace, in dollars; 1% apart at most.
 
     python scripts/replay_agreement.py TRACE [--requests 3000] [--speed 60] [--ttl 300]
-    python scripts/replay_agreement.py TRACE --lever prompt-cache [--requests 500] [--ttl 300|3600]
+    python scripts/replay_agreement.py TRACE --lever prompt-cache [--requests 4000] [--ttl 300|3600]
 
 Each request of the trace becomes a real body. For the response cache its text names its content, so equal contents are
 equal bodies, sent at compressed time to a gateway in a process of its own, before a model server that bills each

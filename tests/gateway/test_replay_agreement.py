@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from breakeven import api
 from breakeven.workload.prefix_blocks import PrefixBlocks
 from breakeven.workload.trace import Trace
+from breakeven.workload.trace_reading import read_trace
+from gateway.caching_provider import OUTPUT_TOKENS
 from gateway.replayed_prompts import predicted, serve_prompts
 from gateway.replayed_trace import PRICES, one_answer_each, serve
 
@@ -89,3 +92,28 @@ def test_a_replay_predicts_what_marks_save(tmp_path: Path, ttl: str) -> None:
     assert saving.saved_nano_usd > saving.without_nano_usd / 2
     assert billed.saved_nano_usd == pytest.approx(saving.saved_nano_usd, rel=0.01)
     assert billed.paid_nano_usd == pytest.approx(saving.with_nano_usd, rel=0.01)
+
+
+def test_a_replay_predicts_what_marks_save_on_a_real_trace(tmp_path: Path, shared_data: Path) -> None:
+    """All of it begins with writes that are read only minutes later, so a gateway must not give up in the first."""
+    trace = first(shared_data / "traces" / "mooncake_conversation.jsonl", 2_500)
+    saving = predicted(trace, "5m")
+    billed = asyncio.run(serve_prompts(tmp_path, trace, "5m"))
+    assert saving.saved_nano_usd > 0.02 * saving.without_nano_usd
+    assert billed.saved_nano_usd == pytest.approx(saving.saved_nano_usd, abs=0.002 * saving.with_nano_usd)
+    assert billed.paid_nano_usd == pytest.approx(saving.with_nano_usd, rel=0.002)
+
+
+def first(path: Path, requests: int) -> Trace:
+    """The first requests of a trace, with answers as long as the provider's here."""
+    trace = read_trace(path, keep_blocks=True)
+    assert trace.blocks is not None
+    return replace(
+        trace,
+        arrivals_s=trace.arrivals_s[:requests],
+        input_tokens=trace.input_tokens[:requests],
+        output_tokens=np.full(requests, OUTPUT_TOKENS),
+        contents=None,
+        durations_s=None,
+        blocks=trace.blocks.taken(np.arange(requests)),
+    )

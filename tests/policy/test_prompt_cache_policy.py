@@ -121,9 +121,11 @@ def test_a_bill_that_is_not_as_expected_empties_the_purse() -> None:
 
 
 @settings(max_examples=40)
-@given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 10**6), hour=st.booleans(), after=st.integers(0, 60))
+@given(
+    family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 999), hour=st.booleans(), after=st.integers(0, 200)
+)
 def test_a_provider_that_never_reads_costs_little(family: str, seed: int, hour: bool, after: int) -> None:
-    """It bills as written what should be read, from some request on: little is lost, however much was saved before."""
+    """It bills as written what should be read, from some request on: little is lost, whatever was saved before."""
     policy = PromptCachePolicy(ONE_HOUR if hour else FIVE_MINUTES)
     sent = requests(family, seed, 300, policy.rule.ttl_s)
     longest = max(input_tokens for _, input_tokens, _ in sent)
