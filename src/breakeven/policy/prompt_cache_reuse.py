@@ -98,7 +98,7 @@ class ReuseModel:
                 self._enter(queue.popleft(), stretch + 1)
 
     def group(self, at_s: float, kind: ClassKey, traits: Sequence[ClassKey]) -> Group:
-        """Some of a request's prefixes, by kind (times sent, whole prompt) and traits; their worth is the traits' mean."""
+        """Some of a request's prefixes, by kind (times sent, whole prompt) and traits, whose mean is their worth."""
         keys = (*[kind + trait for trait in traits], kind, (min(kind[0], 1),), ())
         group = self.known_group(at_s, keys)
         self.waiting[0].append(group)
