@@ -32,7 +32,6 @@ from breakeven.gateway.routing_table import RoutingTable
 from breakeven.gateway.traces import traces_to
 from breakeven.gateway.upstream_report import UpstreamReport
 from breakeven.gateway.upstream_set import UpstreamSet
-from breakeven.ledger.marked_rows import last_marked_rows
 from breakeven.ledger.sqlite_ledger import SqliteLedger
 from breakeven.pipeline.pipeline import Pipeline
 from breakeven.pipeline.remembered import Remembered
@@ -82,7 +81,6 @@ class Gateway:
         self._cache = configured.config.cache
         self._allowances = Allowances()
         self.pipeline = Pipeline(Shared(ledger, self._routes(configured), _pipeline_settings(settings)))
-        self.pipeline.shared.preparation.marker.recall(last_marked_rows(ledger.path))
         self._remember(configured)
         self._stopping = asyncio.Event()
         self._traces = traces_to(settings.otlp_endpoint)

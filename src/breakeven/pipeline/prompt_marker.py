@@ -2,14 +2,14 @@
 
 What it knows is kept for each tenant and deployment: the prefixes that came, what marks have saved, and how many bytes
 make a token. It stands down where the caller says anything of a cache, where nothing is known of the provider's, where
-the prompt is below its minimum, where the policy expects no gain, and where the last marked rows lost money.
+the prompt is below its minimum, and where the policy expects no gain or its purse is empty.
 """
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -17,14 +17,11 @@ from msgspec import Struct
 
 from breakeven.catalog.prompt_caches import CacheControl, PromptCache, prompt_cache_of
 from breakeven.ledger.entry import LedgerEntry, MarkedBy
-from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline.target import Target
-from breakeven.policy.gain_guard import GUARD_RULE, GainGuard
 from breakeven.policy.mark_places import mark_places
-from breakeven.policy.prompt_cache import Marks, PromptCacheRule
+from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
 from breakeven.policy.token_scale import TokenScale
-from breakeven.policy.window import NS_PER_S
 from breakeven.upstreams.cache_marks import MarkStyle, Ttl, boundaries, says_what_to_cache, with_key, with_marks
 from breakeven.upstreams.json_spans import Unlocatable
 from breakeven.upstreams.prompt_boundaries import ATTACHMENT_TOKENS, Boundaries
@@ -33,8 +30,8 @@ from breakeven.upstreams.wire import Question, WireName
 MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
 
-MOST_PREFIXES: Final = 4_096
-"""Prefixes of each that are remembered, likewise: about 2 MB."""
+MOST_PREFIXES: Final = 400_000
+"""Prefixes of all of them together; beyond it, who has most forgets first. One alone has ``MAX_PREFIXES`` at most."""
 
 _Whose = tuple[str, str, str]
 
@@ -54,7 +51,6 @@ class Learner(Struct, kw_only=True, gc=False):
 
     policy: PromptCachePolicy
     scale: TokenScale
-    guard: GainGuard
     ttl: Ttl
 
 
@@ -68,7 +64,6 @@ class Told(Struct, kw_only=True):
     learner: Learner
     sized_bytes: int
     is_text: bool
-    is_marked: bool
     accounted: Marks | None
 
 
@@ -86,12 +81,7 @@ class PromptMarker:
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
         self.now_s = now_s
         self._learners: OrderedDict[_Whose, Learner] = OrderedDict()
-        self._earlier: defaultdict[_Whose, deque[MarkedRow]] = defaultdict(lambda: deque(maxlen=GUARD_RULE.rows))
-
-    def recall(self, rows: Iterable[MarkedRow]) -> None:
-        """Take over what marks saved before this process began, the oldest first."""
-        for row in rows:
-            self._earlier[row.tenant, row.deployment, row.served_model].append(row)
+        self._prefixes = 0
 
     def marked(self, tenant: str, question: Question, target: Target, path: str, body: bytes) -> Marked:
         """A body on its way to a deployment's ``path``, marked where that is expected to pay."""
@@ -120,25 +110,18 @@ class PromptMarker:
             billed = Marks(read_tokens=usage.cache_read_tokens, written_tokens=written)
             learner.policy.settle(told.accounted, billed.read_tokens, billed.written_tokens)
             told.accounted = billed
-        if basis != "reported":
-            return
-        if told.is_text:
+        if told.is_text and basis == "reported":
             learner.scale.observe(told.sized_bytes, usage.input_tokens)
-        if told.is_marked and told.accounted is not None:
-            learner.guard.observe(entry.prompt_cache_saved_nano_usd, self.now_s())
 
     def _decided(self, learner: Learner, style: MarkStyle, ttl: Ttl, body: bytes) -> Marked:
         found = boundaries(body, style, learner.scale.tokens_per_byte)
-        at_s = self.now_s()
         prefixes = [each.prefix for each in found.found]
-        marks = learner.policy.decide(prefixes, _tokens(found, learner), at_s)
-        rests = learner.guard.rests(at_s)
-        places = [] if rests else mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
+        marks = self._policy_s_marks(learner, prefixes, _tokens(found, learner))
+        places = mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
         told = Told(
             learner=learner,
             sized_bytes=found.sized_bytes,
             is_text=not found.attachments,
-            is_marked=bool(places),
             accounted=marks if style == "cache_control" else None,
         )
         if not places:
@@ -146,18 +129,29 @@ class PromptMarker:
         written = with_marks(body, style, [(found.found[place], ttl) for place in places])
         return Marked(body=written, marked_by="gateway" if style == "cache_control" else "none", told=told)
 
+    def _policy_s_marks(self, learner: Learner, prefixes: list[Prefix], input_tokens: int) -> Marks:
+        policy = learner.policy
+        before = len(policy.memory)
+        marks = policy.decide(prefixes, input_tokens, self.now_s())
+        self._prefixes += len(policy.memory) - before
+        while self._prefixes > MOST_PREFIXES:
+            most = max((each.policy.memory for each in self._learners.values()), key=len)
+            self._prefixes -= len(most)
+            most.turn()
+            self._prefixes += len(most)
+        return marks
+
     def _learner(self, tenant: str, target: Target, known: PromptCache, ttl: Ttl) -> Learner:
         wanted = tenant, target.name, target.model
         learner = self._learners.get(wanted)
         if learner is not None and learner.ttl == ttl:
             self._learners.move_to_end(wanted)
             return learner
-        if len(self._learners) >= MOST_LEARNERS:
-            self._learners.popitem(last=False)
-        policy = PromptCachePolicy(rule_of(known, ttl), max_prefixes=MOST_PREFIXES)
-        learner = Learner(policy=policy, scale=TokenScale(), guard=GainGuard(), ttl=ttl)
-        for row in self._earlier.pop(wanted, ()):
-            learner.guard.observe(row.saved_nano_usd, row.started_at_ns / NS_PER_S)
+        if learner is None and len(self._learners) >= MOST_LEARNERS:
+            _, learner = self._learners.popitem(last=False)
+        if learner is not None:
+            self._prefixes -= len(learner.policy.memory)
+        learner = Learner(policy=PromptCachePolicy(rule_of(known, ttl)), scale=TokenScale(), ttl=ttl)
         self._learners[wanted] = learner
         return learner
 

@@ -53,8 +53,12 @@ class SentMemory:
     def path(self, prefixes: Sequence[Prefix]) -> list[Sent]:
         """What is known of each prefix of a request; new ones are remembered from now on."""
         if len(self._young) >= self._limit:
-            self._young, self._old = {}, self._young
+            self.turn()
         return [self._touch(prefix.digest) for prefix in prefixes]
+
+    def turn(self) -> None:
+        """Begin a young generation, and forget of the older one what the last did not touch."""
+        self._young, self._old = {}, self._young
 
     def _touch(self, digest: bytes) -> Sent:
         sent = self._young.get(digest)

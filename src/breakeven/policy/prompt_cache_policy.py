@@ -62,6 +62,8 @@ class PromptCachePolicy:
         groups = self._learn(request)
         self.purse.bill_tokens += input_tokens
         reads = [self._held(request, rule) for rule in range(RULES)]
+        if self.purse.is_overdrawn:
+            reads[OURS] = 0  # what should be read was billed as written too often to be counted on
         tops = self._tops(request, groups, reads)
         for rule, (read, top) in enumerate(zip(reads, tops, strict=True)):
             self.purse.account(rule, request.tokens_to(read), request.tokens_to(top) - request.tokens_to(read))

@@ -42,6 +42,11 @@ class Purse:
         most = min(PROVED_REQUESTS * self.mean_tokens * self._rule.premium, PROVED_FRAC * self.bill_tokens)
         return ours + BET_FRAC * self.bill_tokens + min(proved, most)
 
+    @property
+    def is_overdrawn(self) -> bool:
+        """Whether bills took more than there was to spend: only what is not read as expected can do that."""
+        return self.room_tokens() < 0
+
     def hurdle(self, room_tokens: float) -> float:
         """What a token must be worth to be written: its premium with a full purse, more with an emptier one."""
         full = BET_FRAC * self.bill_tokens
