@@ -7,6 +7,7 @@ another as fast as they are answered; the clock stands at each one's arrival.
 from __future__ import annotations
 
 import random
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,12 +75,15 @@ async def serve_prompts(folder: Path, trace: Trace, ttl: str) -> Billed:
 
 
 def prompt(blocks: PrefixBlocks, row: int, input_tokens: int) -> dict[str, Any]:
-    """One request's body: a block of text for each block of the trace, the last one as long as what is left."""
+    """One request's body: a block of text for each block of the trace, the last one as long as what is left.
+
+    The provider rounds down, so lengths are rounded up here: what has its minimum in the trace must have it there.
+    """
     ids = blocks.of(row)
     texts = []
     for place, block in enumerate(ids):
         upto = min((place + 1) * blocks.block_tokens, input_tokens)
-        chars = int(upto * CHARS_PER_TOKEN) - int(min(place * blocks.block_tokens, input_tokens) * CHARS_PER_TOKEN)
+        chars = ceil(upto * CHARS_PER_TOKEN) - ceil(min(place * blocks.block_tokens, input_tokens) * CHARS_PER_TOKEN)
         texts.append({"type": "text", "text": words(block, max(chars - OVERHEAD_CHARS, 1))})
     return {"model": MODEL, "max_tokens": 20, "messages": [{"role": "user", "content": texts}]}
 

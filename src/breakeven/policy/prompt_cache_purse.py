@@ -52,8 +52,11 @@ class Purse:
 
     @property
     def is_overdrawn(self) -> bool:
-        """Whether bills took more than there was to spend: only what is not read as expected can do that."""
-        return self.room_tokens() < 0
+        """Whether bills took more than there was to spend, by a mean request's premium: a guess may be that wrong.
+
+        Only where what should be read is written anew does this happen.
+        """
+        return self.room_tokens() < -self.mean_tokens * self._rule.premium
 
     def hurdle(self, room_tokens: float) -> float:
         """What a token must be worth to be written: its premium with a full purse, more with an emptier one."""
