@@ -285,7 +285,6 @@ def test_marks_that_lose_money_are_given_up(tmp_path: Path) -> None:
     """A provider that bills writes and never reads: nothing in the policy can know, so the bills must tell."""
     outcome = run(tmp_path, shared_system(), forgets=True)
     marked = [number for number, body in enumerate(outcome.bodies) if marks(body)]
-    print(len(marked), marked)
     assert 0 < len(marked) <= 40
     assert sum(outcome.saved_nano_usd) < 0
     assert credited(tmp_path)[0] == sum(outcome.saved_nano_usd)
