@@ -1,4 +1,4 @@
-"""What is remembered of prompts and bills is taken over at a start, kept apart, and bounded."""
+"""What is remembered of prompts and bills is kept apart, and bounded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from breakeven.catalog.usage import Usage
-from breakeven.ledger.marked_rows import MarkedRow
 from breakeven.pipeline import prompt_marker
 from breakeven.pipeline.prompt_marker import PromptMarker, Told
 from breakeven.pipeline.target import BodyRules, Target
-from breakeven.policy.gain_guard import GUARD_RULE
 from breakeven.policy.prompt_cache_memory import OURS
 from breakeven.upstreams.codecs import ENDPOINTS
 from ledger.ledgers import entry
@@ -21,9 +19,6 @@ from ledger.ledgers import entry
 MODEL = "claude-sonnet-4-5"
 NOW_S = 1_795_000_000.0
 SYSTEM = "Be kind to whoever asks. " * 400
-LOST = MarkedRow(
-    tenant="acme", deployment="d", served_model=MODEL, started_at_ns=int(NOW_S) * 10**9, saved_nano_usd=-1_000
-)
 
 
 class Nowhere:
@@ -56,26 +51,6 @@ def marked(marker: PromptMarker, requests: int, tenant: str = "acme", to: Target
         yield marker.marked(tenant, question, to or target(), "/messages", body).marked_by == "gateway"
 
 
-def test_what_was_lost_before_a_start_is_known_after_it() -> None:
-    knowing, new = PromptMarker(Ticking()), PromptMarker(Ticking())
-    knowing.recall([LOST] * GUARD_RULE.least_rows)
-    assert any(marked(new, 300))
-    assert not any(marked(knowing, 300))
-
-
-def test_a_gain_before_a_start_stops_nothing() -> None:
-    knowing = PromptMarker(Ticking())
-    knowing.recall([LOST] * (GUARD_RULE.least_rows - 1) + [LOST._replace(saved_nano_usd=10**9)])
-    assert any(marked(knowing, 300))
-
-
-def test_losses_elsewhere_are_not_this_tenant_s() -> None:
-    for other in ({"tenant": "other"}, {"deployment": "e"}, {"served_model": "claude-opus-5"}):
-        knowing = PromptMarker(Ticking())
-        knowing.recall([LOST._replace(**other)] * GUARD_RULE.least_rows)
-        assert any(marked(knowing, 300))
-
-
 def test_another_time_to_live_is_learned_anew() -> None:
     marker = PromptMarker(Ticking())
     assert any(marked(marker, 300))
@@ -87,6 +62,27 @@ def test_only_so_many_tenants_are_remembered() -> None:
     for number in range(prompt_marker.MOST_LEARNERS + 20):
         assert not any(marked(marker, 2, tenant=f"tenant {number}"))
     assert len(marker._learners) == prompt_marker.MOST_LEARNERS
+
+
+def test_who_has_most_prefixes_forgets_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_marker, "MOST_PREFIXES", 200)
+    marker = PromptMarker(Ticking())
+    few = list(marked(marker, 10, tenant="few"))
+    many = list(marked(marker, 1_000, tenant="many"))
+    held = {tenant: len(learner.policy.memory) for (tenant, _, _), learner in marker._learners.items()}
+    assert held["few"] == 11  # the system prompt, and each question
+    assert 2 < sum(held.values()) <= 200
+    assert few[-1]
+    assert all(many[-500:])  # the shared beginning is not forgotten
+
+
+def test_who_is_forgotten_leaves_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_marker, "MOST_LEARNERS", 2)
+    marker = PromptMarker(Ticking())
+    for number in range(20):
+        list(marked(marker, 5, tenant=f"tenant {number}"))
+    list(marked(marker, 5, tenant="tenant 19", to=target(body_rules=BodyRules(cache_ttl="1h"))))
+    assert marker._prefixes == sum(len(each.policy.memory) for each in marker._learners.values()) == 2 * 6
 
 
 def billed(marker: PromptMarker, told: Told, basis: str, read: int = 0, written: int = 0) -> None:

@@ -13,7 +13,7 @@ from breakeven.errors import InputError
 from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
 from breakeven.policy.prompt_cache_memory import ALL, OURS, SEEN
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
-from breakeven.policy.prompt_cache_purse import BET_FRAC, PROVED_FRAC
+from breakeven.policy.prompt_cache_purse import BET_FRAC, HELD_REQUESTS, PROVED_FRAC, PROVED_REQUESTS
 from breakeven.policy.prompt_cache_state import exported_state, restored_policy
 from policy.prompt_traces import FAMILIES, prefixes, requests
 
@@ -106,7 +106,7 @@ def test_watching_learns_and_spends_nothing() -> None:
     for at_s in range(30):
         watching.watch(prefixes([1, 2, 3, 4]), 2_048, at_s)
     assert watching.purse.bill_tokens == 0
-    watching.purse.bill_tokens = 10**6
+    watching.purse.bill(10**6)
     assert watching.decide(prefixes([1, 2, 3, 4]), 2_048, 31).written_tokens == 2_048
 
 
@@ -118,6 +118,38 @@ def test_a_bill_that_is_not_as_expected_empties_the_purse() -> None:
     assert policy.purse.saved_tokens[OURS] == pytest.approx(
         after(FIVE_MINUTES, "shared system prompt", size=200).purse.saved_tokens[OURS] - 9_000 - 2_500
     )
+
+
+@settings(max_examples=40)
+@given(
+    family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 10**6), hour=st.booleans(), after=st.integers(0, 60)
+)
+def test_a_provider_that_never_reads_costs_little(family: str, seed: int, hour: bool, after: int) -> None:
+    """It bills as written what should be read, from some request on: little is lost, however much was saved before."""
+    policy = PromptCachePolicy(ONE_HOUR if hour else FIVE_MINUTES)
+    sent = requests(family, seed, 300, policy.rule.ttl_s)
+    longest = max(input_tokens for _, input_tokens, _ in sent)
+    most = (HELD_REQUESTS + (PROVED_REQUESTS + 2) * policy.rule.premium) * longest
+    for request in sent[:after]:
+        policy.decide(*request)
+    saved_tokens, bill_tokens = policy.purse.saved_tokens[OURS], policy.purse.bill_tokens
+    for request in sent[after:]:
+        marks = policy.decide(*request)
+        policy.settle(marks, 0, marks.read_tokens + marks.written_tokens)
+        lost_tokens = saved_tokens - policy.purse.saved_tokens[OURS]
+        assert lost_tokens <= BET_FRAC * (policy.purse.bill_tokens - bill_tokens) + most
+
+
+def test_marks_that_lost_are_tried_again_and_go_on_where_they_are_read() -> None:
+    policy, marked = PromptCachePolicy(FIVE_MINUTES), []
+    for number in range(1_000):
+        marks = policy.decide(prefixes([1, 2, 3, 4, 1_000 + number]), 2_560, number)
+        if 100 <= number < 500:
+            policy.settle(marks, 0, marks.read_tokens + marks.written_tokens)
+        marked.append(bool(marks.boundaries))
+    assert all(marked[10:100])
+    assert sum(marked[400:500]) < 10
+    assert all(marked[700:])
 
 
 @settings(max_examples=30)

@@ -31,7 +31,7 @@ MOST_LEARNERS: Final = 128
 """Tenants at deployments that are remembered; those that were not heard of for longest are forgotten."""
 
 MOST_PREFIXES: Final = 400_000
-"""Prefixes of all of them together; beyond it, who has most forgets first. One alone has ``MAX_PREFIXES`` at most."""
+"""Prefixes of all together, 130 to 230 MB; beyond it, who has most forgets first. One alone has ``MAX_PREFIXES``."""
 
 _Whose = tuple[str, str, str]
 
@@ -116,7 +116,7 @@ class PromptMarker:
     def _decided(self, learner: Learner, style: MarkStyle, ttl: Ttl, body: bytes) -> Marked:
         found = boundaries(body, style, learner.scale.tokens_per_byte)
         prefixes = [each.prefix for each in found.found]
-        marks = self._policy_s_marks(learner, prefixes, _tokens(found, learner))
+        marks = self._wanted(learner, prefixes, _tokens(found, learner))
         places = mark_places(prefixes, marks, found.section_ends, learner.policy.rule)
         told = Told(
             learner=learner,
@@ -129,7 +129,7 @@ class PromptMarker:
         written = with_marks(body, style, [(found.found[place], ttl) for place in places])
         return Marked(body=written, marked_by="gateway" if style == "cache_control" else "none", told=told)
 
-    def _policy_s_marks(self, learner: Learner, prefixes: list[Prefix], input_tokens: int) -> Marks:
+    def _wanted(self, learner: Learner, prefixes: list[Prefix], input_tokens: int) -> Marks:
         policy = learner.policy
         before = len(policy.memory)
         marks = policy.decide(prefixes, input_tokens, self.now_s())

@@ -13,7 +13,7 @@ from breakeven.policy.prompt_cache_memory import Sent
 from breakeven.policy.prompt_cache_policy import MAX_PREFIXES, PromptCachePolicy
 from breakeven.policy.prompt_cache_reuse import Group, ReuseModel
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 PlainState = dict[str, Any]
 
@@ -30,6 +30,7 @@ def exported_state(policy: PromptCachePolicy) -> PlainState:
         "version": VERSION,
         "now_s": policy.now_s,
         "bill_tokens": policy.purse.bill_tokens,
+        "held_tokens": policy.purse.held_tokens,
         "mean_tokens": policy.purse.mean_tokens,
         "saved_tokens": list(policy.purse.saved_tokens),
         "classes": [
@@ -58,6 +59,7 @@ def restored_policy(rule: PromptCacheRule, state: PlainState, *, max_prefixes: i
     policy = PromptCachePolicy(rule, max_prefixes=max_prefixes)
     policy.now_s = state["now_s"]
     policy.purse.bill_tokens = state["bill_tokens"]
+    policy.purse.held_tokens = state["held_tokens"]
     policy.purse.mean_tokens = state["mean_tokens"]
     policy.purse.saved_tokens = list(state["saved_tokens"])
     for key, at_risk, again, judged, gained in state["classes"]:
