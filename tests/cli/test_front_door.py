@@ -88,7 +88,7 @@ def test_version_is_the_package_version(run: Typed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["plna"], "error: no command 'plna': did you mean plan?", "hint: breakeven --help"),
+        (["plna"], "error: no command 'plna': did you mean plan or replay?", "hint: breakeven --help"),
         (["xyz"], "error: no command 'xyz': there are plan, curve", "hint: breakeven --help"),
         (["plan"], "error: missing argument 'WORKLOAD'", "hint: breakeven plan --help"),
         (["plan", "x", "--fromat", "json"], "error: no such option '--fromat'", "hint: breakeven plan --help"),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from conftest import REPOSITORY
-from gateway.serving import serving
+from gateway.serving import serving, tables_for
 
 ADMIN_PAGE = REPOSITORY / "docs/reference/admin-api.md"
 WATCH_PAGE = REPOSITORY / "docs/how-to/watch-the-gateway.md"
@@ -25,7 +25,7 @@ def test_every_endpoint_is_on_the_page_and_no_other(tmp_path: Path) -> None:
 
 def test_every_metric_is_on_the_page_and_no_other(tmp_path: Path) -> None:
     async def run() -> set[str]:
-        async with serving(tmp_path) as served:
+        async with serving(tmp_path, tables={**tables_for(), "cache": {"enabled": True}}) as served:
             body = (await served.ask("GET", "/metrics")).body.decode()
             return {name for name in re.findall(r"^# TYPE (\S+)", body, re.MULTILINE) if name.startswith("breakeven_")}
 

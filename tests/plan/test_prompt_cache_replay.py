@@ -36,7 +36,7 @@ def _recorded(timestamp: int, input_length: int, hash_ids: list[int], output_len
 
 
 def test_five_minutes_on_a_real_hour_of_chat(shared_data: Path) -> None:
-    """Published for this trace: 0.918 for what was seen before, and 0.947 for all (0.9446, and 0.9 % of prompts too short to write)."""
+    """Published for this trace: 0.918 for what was seen before; for all 0.947, prompts too short to write included."""
     replay = replay_prompt_cache(conversation(shared_data), FIVE_MINUTES)
     assert replay.requests == 12_031
     assert replay.fixed_ratios["seen-before"] == pytest.approx(0.918, abs=5e-4)

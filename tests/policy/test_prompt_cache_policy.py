@@ -29,7 +29,7 @@ def ratios(policy: PromptCachePolicy) -> list[float]:
     return [1 - saved / policy.purse.bill_tokens for saved in policy.purse.saved_tokens]
 
 
-def after(rule: PromptCacheRule, family: str, *, seed: int = 1, size: int = 2_000) -> PromptCachePolicy:
+def after(rule: PromptCacheRule, family: str, *, seed: int = 1, size: int = 3_000) -> PromptCachePolicy:
     policy = PromptCachePolicy(rule)
     for request in requests(family, seed, size, rule.ttl_s):
         policy.decide(*request)

@@ -2,7 +2,8 @@
 
 A pure state machine: time comes with the requests. Three rules run in the shadow on the same stream, and what each
 would have been billed is known exactly, whatever was marked: mark what was sent before, mark everything, and mark
-what is worth it. The last one is followed as far as the purse goes (``prompt_cache_purse``).
+what is worth it. The last one is followed as far as the purse goes (``prompt_cache_purse``); while it is far behind
+the first one, that one is.
 """
 
 from __future__ import annotations
@@ -136,7 +137,10 @@ class PromptCachePolicy:
         tops[SEEN] = request.known if request.known > request.first else 0
         tops[ALL] = len(request.sent) if len(request.sent) > request.first else 0
         tops[LEARNED] = self._worth_marking(request, groups, reads[LEARNED], self.rule.premium)
-        tops[OURS] = self._worth_marking(request, groups, reads[OURS], self.purse.hurdle(room_tokens))
+        if self.purse.learned_lags:
+            tops[OURS] = max(tops[SEEN], reads[OURS])
+        else:
+            tops[OURS] = self._worth_marking(request, groups, reads[OURS], self.purse.hurdle(room_tokens))
         tops[OURS] = self._affordable(request, reads[OURS], tops[OURS], room_tokens)
         return [max(top, read) for top, read in zip(tops, reads, strict=True)]
 

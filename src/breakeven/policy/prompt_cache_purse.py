@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from breakeven.policy.prompt_cache import PromptCacheRule
-from breakeven.policy.prompt_cache_memory import OURS, RULES
+from breakeven.policy.prompt_cache_memory import LEARNED, OURS, RULES, SEEN
 
 BET_FRAC: Final = 0.004
 """The share of the bill without caching that may be lost on marks, once and for all."""
@@ -18,6 +18,9 @@ PROVED_REQUESTS: Final = 16.0
 
 PROVED_FRAC: Final = 0.1
 """And no more than this share of the bill: it binds while there were few requests."""
+
+LAG_FRAC: Final = 0.003
+"""By this share of the bill the learned rule may be behind the one that marks what was sent before."""
 
 STEEPNESS: Final = 0.4
 """How much more than its premium a token must be worth while the purse is empty, as a share of the discount."""
@@ -41,6 +44,11 @@ class Purse:
     def see(self, input_tokens: int) -> None:
         """Count a request's length towards the mean of the last hundred or so."""
         self.mean_tokens += (input_tokens - self.mean_tokens) * (0.01 if self.mean_tokens else 1.0)
+
+    @property
+    def learned_lags(self) -> bool:
+        """Whether marking what was sent before has saved clearly more so far than what was learned."""
+        return self.saved_tokens[SEEN] - self.saved_tokens[LEARNED] > LAG_FRAC * self.bill_tokens
 
     def bill(self, input_tokens: int) -> None:
         """Count a request that may be marked: some of its price may be lost."""

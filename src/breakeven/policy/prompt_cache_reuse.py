@@ -38,31 +38,24 @@ ClassKey = tuple[int, ...]
 class ReuseClass:
     """What is known of one class of prefixes, in requests of mean length; two lists are by stretch of age."""
 
-    __slots__ = ("again", "at_risk", "gained", "judged", "parent")
+    __slots__ = ("again", "at_risk", "gained", "judged")
 
-    def __init__(self, parent: ReuseClass | None) -> None:
-        self.parent = parent
+    def __init__(self) -> None:
         self.at_risk = [0.0] * len(AGE_EDGES)
         self.again = [0.0] * len(AGE_EDGES)
         self.judged = 0.0
         self.gained = 0.0
 
-    def chances(self) -> list[float]:
+    def chances(self, parents: list[float]) -> list[float]:
         """Chance to be sent again within each stretch of age, for what has reached it."""
-        parents = self.parent.chances() if self.parent is not None else [0.0] * len(AGE_EDGES)
         return [
             (again + PARENT_REQUESTS * parent) / (at_risk + PARENT_REQUESTS)
             for again, at_risk, parent in zip(self.again, self.at_risk, parents, strict=True)
         ]
 
-    def gain_if_again(self, most: float) -> float:
-        """What a live token gains when it is sent again; ``most`` where nothing is known yet."""
-        parents = self.parent.gain_if_again(most) if self.parent is not None else most
+    def gain_if_again(self, parents: float) -> float:
+        """What a live token gains when it is sent again."""
         return (self.gained + PARENT_REQUESTS * parents) / (self.judged + PARENT_REQUESTS)
-
-    def worth(self, most: float) -> float:
-        """What a live token of this class is worth, in fresh tokens."""
-        return (1 - prod(1 - chance for chance in self.chances())) * self.gain_if_again(most)
 
 
 class Group:
@@ -87,7 +80,7 @@ class ReuseModel:
         self._edges_s = [share * rule.ttl_s for share in AGE_EDGES]
         self._premium = rule.premium
         self._most = rule.discount + rule.premium
-        self.classes: dict[ClassKey, ReuseClass] = {(): ReuseClass(None)}
+        self.classes: dict[ClassKey, ReuseClass] = {}
         self.waiting: list[deque[Group]] = [deque() for _ in AGE_EDGES[:-1]]
 
     def age(self, at_s: float) -> None:
@@ -98,7 +91,7 @@ class ReuseModel:
                 self._enter(queue.popleft(), stretch + 1)
 
     def group(self, at_s: float, kind: ClassKey, traits: Sequence[ClassKey]) -> Group:
-        """Some of a request's prefixes, by kind (times sent, whole prompt) and traits; their worth is the traits' mean."""
+        """Some of a request's prefixes, by kind (times sent, whole prompt) and traits; worth is their mean."""
         keys = (*[kind + trait for trait in traits], kind, (min(kind[0], 1),), ())
         group = self.known_group(at_s, keys)
         self.waiting[0].append(group)
@@ -107,8 +100,17 @@ class ReuseModel:
     def known_group(self, at_s: float, keys: tuple[ClassKey, ...]) -> Group:
         """A group by the keys of its classes: traits, kind, sent before or not, root."""
         classes = tuple([self.known_class(key) for key in keys])
-        leaves = classes[:-3]
-        return Group(at_s, keys, classes, sum(leaf.worth(self._most) for leaf in leaves) / len(leaves))
+        return Group(at_s, keys, classes, self._worth(classes[:-3], classes[-3:]))
+
+    def _worth(self, leaves: Sequence[ReuseClass], above: Sequence[ReuseClass]) -> float:
+        """What a live token is worth by the mean of the leaves; before anything is known, a read gains the most."""
+        chances, gain = [0.0] * len(AGE_EDGES), self._most
+        for known in reversed(above):
+            chances, gain = known.chances(chances), known.gain_if_again(gain)
+        worths = [
+            (1 - prod([1 - chance for chance in leaf.chances(chances)])) * leaf.gain_if_again(gain) for leaf in leaves
+        ]
+        return sum(worths) / len(worths)
 
     def sent(self, group: Group, weight: float) -> None:
         """Add a prefix that is sent now to its group."""
@@ -140,9 +142,8 @@ class ReuseModel:
             self.waiting[stretch].append(group)
 
     def known_class(self, key: ClassKey) -> ReuseClass:
-        """The class of a key; its parent is the kind of a trait, whether a kind was sent before, or the root."""
+        """The class of a key, new if there was none."""
         known = self.classes.get(key)
         if known is None:
-            parent = key[:2] if len(key) > 2 else (min(key[0], 1),) if len(key) > 1 else ()
-            known = self.classes[key] = ReuseClass(self.known_class(parent))
+            known = self.classes[key] = ReuseClass()
         return known
