@@ -284,12 +284,12 @@ def made(folder: Path) -> Path:
 def test_marks_that_lose_money_are_given_up(tmp_path: Path) -> None:
     """A provider that bills writes and never reads: the policy's purse is told, so no more is lost than it had.
 
-    That is the premium of 16 mean requests, of two more that it was wrong about, and 0.4% of the bill.
+    That is the premium of 16 mean requests, of five more that it was wrong about, and 0.4% of the bill.
     """
     outcome = run(tmp_path, shared_system(), forgets=True)
     marked = [number for number, body in enumerate(outcome.bodies) if marks(body)]
     tokens = [each.total for each in outcome.billed]
-    most_nano_usd = 18 * max(tokens) * (NANO_PER_WRITE["5m"] - NANO_PER_INPUT) + 0.004 * sum(tokens) * NANO_PER_INPUT
-    assert 0 < len(marked) < 24
+    most_nano_usd = 21 * max(tokens) * (NANO_PER_WRITE["5m"] - NANO_PER_INPUT) + 0.004 * sum(tokens) * NANO_PER_INPUT
+    assert 0 < len(marked) < 28
     assert -most_nano_usd <= sum(outcome.saved_nano_usd) < 0
     assert credited(tmp_path)[0] == sum(outcome.saved_nano_usd)

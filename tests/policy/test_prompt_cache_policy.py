@@ -13,7 +13,13 @@ from breakeven.errors import InputError
 from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
 from breakeven.policy.prompt_cache_memory import ALL, OURS, SEEN
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
-from breakeven.policy.prompt_cache_purse import BET_FRAC, HELD_REQUESTS, PROVED_FRAC, PROVED_REQUESTS
+from breakeven.policy.prompt_cache_purse import (
+    BET_FRAC,
+    HELD_REQUESTS,
+    OVERDRAWN_REQUESTS,
+    PROVED_FRAC,
+    PROVED_REQUESTS,
+)
 from breakeven.policy.prompt_cache_state import exported_state, restored_policy
 from policy.prompt_traces import FAMILIES, prefixes, requests
 
@@ -129,7 +135,7 @@ def test_a_provider_that_never_reads_costs_little(family: str, seed: int, hour: 
     policy = PromptCachePolicy(ONE_HOUR if hour else FIVE_MINUTES)
     sent = requests(family, seed, 300, policy.rule.ttl_s)
     longest = max(input_tokens for _, input_tokens, _ in sent)
-    most = (HELD_REQUESTS + (PROVED_REQUESTS + 2) * policy.rule.premium) * longest
+    most = (HELD_REQUESTS + (PROVED_REQUESTS + OVERDRAWN_REQUESTS + 1) * policy.rule.premium) * longest
     for request in sent[:after]:
         policy.decide(*request)
     saved_tokens, bill_tokens = policy.purse.saved_tokens[OURS], policy.purse.bill_tokens

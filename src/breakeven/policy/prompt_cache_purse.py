@@ -19,6 +19,9 @@ PROVED_REQUESTS: Final = 16.0
 PROVED_FRAC: Final = 0.1
 """And no more than this share of the bill: it binds while there were few requests."""
 
+OVERDRAWN_REQUESTS: Final = 4
+"""Guesses may be wrong by the premium of so many mean requests before what should be read is counted on no longer."""
+
 LAG_FRAC: Final = 0.003
 """By this share of the bill the learned rule may be behind the one that marks what was sent before."""
 
@@ -64,11 +67,8 @@ class Purse:
 
     @property
     def is_overdrawn(self) -> bool:
-        """Whether bills took more than there was to spend, by a mean request's premium: a guess may be that wrong.
-
-        Only where what should be read is written anew does this happen.
-        """
-        return self.room_tokens() < -self.mean_tokens * self._rule.premium
+        """Whether bills took clearly more than there was to spend: what should have been read was written anew."""
+        return self.room_tokens() < -OVERDRAWN_REQUESTS * self.mean_tokens * self._rule.premium
 
     def hurdle(self, room_tokens: float) -> float:
         """What a token must be worth to be written: its premium with a full purse, more with an emptier one."""
