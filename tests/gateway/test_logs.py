@@ -101,7 +101,7 @@ async def everything_that_is_shown(served: Served) -> str:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_no_canary_is_shown_anywhere(
+def test_nothing_secret_is_shown_anywhere(
     tmp_path: Path,
     log_format: LogFormat,
     caplog: pytest.LogCaptureFixture,
