@@ -150,8 +150,6 @@ def test_a_dead_server_is_misses_and_is_found_again(own_server: Server) -> None:
             await until(lambda: store.failure is not None)
             assert await store.get(key(1), time.time_ns()) is None
             store.put(key(2), answer())
-            assert await store.lease(key(3), 1) == "unknown"
-            store.release(key(3))
             assert not await store.flush()
             await asyncio.sleep(0.6)
             assert await store.epoch("acme") is None  # what is not known is not guessed: nothing is looked up
@@ -227,32 +225,6 @@ def test_a_server_that_stalls_for_long_is_not_asked(own_server: Server, monkeypa
     run(work())
 
 
-def test_one_of_many_gateways_gets_a_lease(server: Server) -> None:
-    async def work() -> None:
-        async with opened(server) as one, opened(server) as other:
-            assert await one.lease(key(1), 30) == "ours"
-            assert [await store.lease(key(1), 30) for store in (one, other)] == ["theirs", "theirs"]
-            assert await other.lease(key(2), 30) == "ours"
-            other.release(key(1))  # not its own: nothing happens
-            assert await other.lease(key(1), 30) == "theirs"
-            one.release(key(1))
-            await until(lambda: not server.client().exists("breakeven:1:lease:" + key(1).decode("latin-1")))
-            for _ in range(500):
-                if await other.lease(key(1), 30) == "ours":
-                    break
-                await asyncio.sleep(0.01)
-            else:
-                raise AssertionError("a lease that was given back is not free")
-            assert await one.lease(key(3), 0.05) == "ours"
-            await asyncio.sleep(0.1)
-            assert await other.lease(key(3), 30) == "ours"
-            one.release(key(3))  # it has ended, and is another's
-            await asyncio.sleep(0.05)
-            assert await one.lease(key(3), 30) == "theirs"
-
-    run(work())
-
-
 def test_a_damaged_or_foreign_value_is_a_miss(server: Server) -> None:
     async def work() -> None:
         async with opened(server) as store:
@@ -277,15 +249,13 @@ def test_any_server_that_speaks_the_protocol_will_do(server: Server) -> None:
         async with opened(server) as store:
             await stored(store, 1)
             await store.epoch("acme")
-            await store.lease(key(1), 1)
-            store.release(key(1))
             await store.flush()
 
     run(work())
     used = server.said(lambda client: client.info("commandstats"))
     assert isinstance(used, dict)
     names = {name.removeprefix("cmdstat_").partition("|")[0] for name in used}
-    assert names - {"config", "info", "client", "hello", "select"} == {"get", "set", "del", "ping"}
+    assert names - {"config", "info", "client", "hello", "select"} == {"get", "set", "ping"}
 
 
 def test_the_name_says_which_store(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,3 +99,24 @@ def test_an_answer_is_kept_for_a_time_that_every_store_can_count(ttl_s: str) -> 
         read_config(tomllib.loads(GOOD + model))
     longest = "[cache]\nttl_s = 315_360_000"
     assert read_config(tomllib.loads(f"{longest}\n{GOOD}")).cache.ttl_s == 315_360_000
+
+
+@pytest.mark.parametrize(
+    ("cache", "said"),
+    [
+        ('url = "valkey://user:secret@host"', "has a password"),
+        ('url = "http://host"', "no Valkey or Redis"),
+        ('url_env = "NO_SUCH_CACHE_URL"', "NO_SUCH_CACHE_URL, which has no"),
+        ('url = "valkey://host"\nurl_env = "NO_SUCH_CACHE_URL"', "more than one of"),
+    ],
+)
+def test_a_caches_server_is_named_without_a_secret(cache: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        read_config(tomllib.loads(f"[cache]\n{cache}\n{GOOD}"))
+    assert "secret" not in refused.value.message
+
+
+def test_a_caches_server_with_a_password_is_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CACHE_URL", "valkeys://user:secret@host")
+    read = read_config(tomllib.loads(f'[cache]\nurl_env = "CACHE_URL"\n{GOOD}')).cache
+    assert read.server == "valkeys://user:secret@host"

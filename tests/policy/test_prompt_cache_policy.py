@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakeven.errors import InputError
 from breakeven.policy.prompt_cache import Marks, Prefix, PromptCacheRule
 from breakeven.policy.prompt_cache_memory import ALL, OURS, SEEN
 from breakeven.policy.prompt_cache_policy import PromptCachePolicy
@@ -20,7 +19,6 @@ from breakeven.policy.prompt_cache_purse import (
     PROVED_FRAC,
     PROVED_REQUESTS,
 )
-from breakeven.policy.prompt_cache_state import exported_state, restored_policy
 from policy.prompt_traces import FAMILIES, prefixes, requests
 
 FIVE_MINUTES = PromptCacheRule(write_multiplier=1.25, read_multiplier=0.1, ttl_s=300, min_tokens=1024, lookback=None)
@@ -107,15 +105,6 @@ def test_with_real_marks_only_four_are_placed_and_what_is_expected_is_held(rule:
     assert policy.purse.saved_tokens[OURS] > 0
 
 
-def test_watching_learns_and_spends_nothing() -> None:
-    watching = PromptCachePolicy(FIVE_MINUTES)
-    for at_s in range(30):
-        watching.watch(prefixes([1, 2, 3, 4]), 2_048, at_s)
-    assert watching.purse.bill_tokens == 0
-    watching.purse.bill(10**6)
-    assert watching.decide(prefixes([1, 2, 3, 4]), 2_048, 31).written_tokens == 2_048
-
-
 def test_a_bill_that_is_not_as_expected_empties_the_purse() -> None:
     policy = after(FIVE_MINUTES, "shared system prompt", size=200)
     before = policy.purse.room_tokens()
@@ -156,24 +145,6 @@ def test_marks_that_lost_are_tried_again_and_go_on_where_they_are_read() -> None
     assert all(marked[10:100])
     assert sum(marked[400:500]) < 10
     assert all(marked[700:])
-
-
-@settings(max_examples=30)
-@given(family=st.sampled_from(sorted(FAMILIES)), seed=st.integers(0, 1_000), real=st.booleans())
-def test_a_restored_policy_decides_as_the_one_that_was_exported(family: str, seed: int, real: bool) -> None:
-    rule = replace(FIVE_MINUTES, lookback=20 if real else None)
-    policy = PromptCachePolicy(rule)
-    sent = requests(family, seed, 120, rule.ttl_s)
-    for request in sent[:60]:
-        policy.decide(*request)
-    restored = restored_policy(rule, exported_state(policy))
-    assert exported_state(restored) == exported_state(policy)
-    assert [restored.decide(*request) for request in sent[60:]] == [policy.decide(*request) for request in sent[60:]]
-
-
-def test_a_state_of_another_version_is_refused() -> None:
-    with pytest.raises(InputError, match="another version"):
-        restored_policy(FIVE_MINUTES, {"version": 0})
 
 
 def test_memory_is_bounded() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -61,20 +61,4 @@ class ResponseStore(Protocol):
 
     async def close(self) -> None:
         """Write what is waiting, and end."""
-        ...
-
-
-Leased = Literal["ours", "theirs", "unknown"]
-"""Whose a lease is; ``unknown`` where the store is away, and everybody works for themselves."""
-
-
-class Leases(Protocol):
-    """Which of several processes fetches an answer, while the others look for it in the store that they share."""
-
-    async def lease(self, key: bytes, ttl_s: float) -> Leased:
-        """Take the lease of a key, unless somebody has it. It ends by itself after ``ttl_s``."""
-        ...
-
-    def release(self, key: bytes) -> None:
-        """Give a lease of ours back, so that another process may fetch what this one could not; returns at once."""
         ...

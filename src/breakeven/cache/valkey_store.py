@@ -10,14 +10,13 @@ lack of room or by a restart, so makes a new one that never was: what was flushe
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from typing import Final
 
 from breakeven.cache.counters import CacheCounters
 from breakeven.cache.memory import MemoryFront
 from breakeven.cache.packing import packed, unpacked
-from breakeven.cache.response_store import Leased, StoredAnswer
+from breakeven.cache.response_store import StoredAnswer
 from breakeven.cache.valkey_link import ValkeyLink
 
 BUDGET_S: Final = 0.005
@@ -33,7 +32,7 @@ _NS_PER_MS: Final = 1_000_000
 
 
 class ValkeyStore:
-    """A `ResponseStore`, and `Leases`, of one server. Lookups and writes have a connection each."""
+    """A `ResponseStore` of one server. Lookups and writes have a connection each."""
 
     def __init__(self, url: str, *, namespace: str = "breakeven", memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
         self.counters = CacheCounters()
@@ -41,7 +40,6 @@ class ValkeyStore:
         self._begins = f"{namespace}:1:".encode()
         self._reads, self._writes = ValkeyLink(url), ValkeyLink(url)
         self._epochs: dict[str, tuple[float, int | None]] = {}
-        self._leased_until_s: dict[bytes, float] = {}
 
     async def connected(self, within_s: float = 2.0) -> bool:
         """Wait until the server has answered; whether it did. The store may be used before."""
@@ -98,24 +96,6 @@ class ValkeyStore:
         self._epochs.clear()
         return epoch if await self._writes.ask(FLUSH_S, "SET", self._epoch_name(name), epoch) is not None else None
 
-    async def lease(self, key: bytes, ttl_s: float) -> Leased:
-        """Take the lease of a key, unless somebody has it. It ends by itself after ``ttl_s``."""
-        token, name = secrets.token_bytes(16), self._lease_name(key)
-        began_s = time.monotonic()
-        _, holder = await asyncio.gather(
-            self._reads.ask(BUDGET_S, "SET", name, token, "PX", max(1, int(ttl_s * 1_000)), "NX"),
-            self._reads.ask(BUDGET_S, "GET", name),
-        )
-        if holder != token:
-            return "unknown" if holder is None else "theirs"
-        self._leased_until_s[key] = began_s + ttl_s
-        return "ours"
-
-    def release(self, key: bytes) -> None:
-        """Give a lease of ours back, unless it has ended and may be another's; returns at once."""
-        if time.monotonic() < self._leased_until_s.pop(key, 0.0):
-            self._writes.send("DEL", self._lease_name(key))
-
     async def close(self) -> None:
         """Write what is waiting, and end."""
         await self._writes.close()
@@ -153,6 +133,3 @@ class ValkeyStore:
 
     def _epoch_name(self, name: str) -> bytes:
         return self._begins + b"epoch:" + name.encode()
-
-    def _lease_name(self, key: bytes) -> bytes:
-        return self._begins + b"lease:" + key

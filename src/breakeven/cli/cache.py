@@ -36,7 +36,7 @@ def _named(context: click.Context, stated: str | None) -> str:
     if stated is not None:
         return stated
     settings = read_config(context.obj.tables if context.obj else {}).cache
-    return settings.url or settings.file or DEFAULT
+    return settings.server or settings.file or DEFAULT
 
 
 @click.group(short_help="What is remembered of answers, and forgetting it.")

@@ -44,7 +44,7 @@ def open_store(settings: CacheSettings, ledger: Path) -> ResponseStore:
 
     A server need not be there: until it is, nothing is looked up.
     """
-    name = settings.url or settings.file or str(cache_path(ledger))
+    name = settings.server or settings.file or str(cache_path(ledger))
     try:
         return stores.open_store(name, max_bytes=settings.max_bytes, memory_bytes=settings.memory_bytes)
     except BreakevenError as error:

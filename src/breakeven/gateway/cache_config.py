@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -49,7 +51,8 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The ``[cache]`` table.
 
     It is off unless it is switched on, since it puts answers on this machine's disk, where the ledger has none.
-    They are kept in ``file``, beside the ledger where that is empty, or at the ``url`` of a Valkey or Redis server.
+    They are kept in ``file``, beside the ledger where that is empty, or at the ``url`` of a Valkey or Redis server. One
+    with a password is in the variable ``url_env``, since no secret stands in the file.
     ``max_bytes`` bounds the file, ``memory_bytes`` what this process keeps of it.
     """
 
@@ -59,11 +62,17 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     file: str = ""
     url: str = ""
+    url_env: str = ""
+
+    @property
+    def server(self) -> str:
+        """The URL of the server, stated or in its variable; empty where there is none."""
+        return os.environ.get(self.url_env, "").strip() if self.url_env else self.url
 
     @property
     def place(self) -> tuple[str, str, int, int]:
         """Where answers are kept, and how many: what a store is opened with."""
-        return self.file, self.url, self.max_bytes, self.memory_bytes
+        return self.file, self.server, self.max_bytes, self.memory_bytes
 
     def rule(self, model: ModelCacheConfig | None) -> CacheRule | None:
         """The rule of a model; None where none of its answers is remembered."""
@@ -89,11 +98,22 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             )
         if self.max_bytes < 1 << 20 or self.memory_bytes < 1 << 20:
             raise ConfigError("[cache] max_bytes and memory_bytes are 1 MiB or more", hint="max_bytes = 1073741824")
-        if self.file and self.url:
-            raise ConfigError("[cache] has a file and a url", hint="leave one of them out")
+        if sum(map(bool, (self.file, self.url, self.url_env))) > 1:
+            raise ConfigError("[cache] has more than one of file, url and url_env", hint="leave all but one out")
         if self.url and not is_server(self.url):
             raise ConfigError(
                 f"[cache] url = {self.url!r} is no Valkey or Redis server's", hint='url = "valkey://host"'
+            )
+        if urlsplit(self.url).password:
+            raise ConfigError(
+                "[cache] url has a password in it",
+                cause="secrets are in variables or files, never in the configuration",
+                hint='url_env = "CACHE_URL", with the whole URL in that variable',
+            )
+        if self.url_env and not is_server(self.server):
+            raise ConfigError(
+                f"[cache] url_env names {self.url_env}, which has no Valkey or Redis server's URL",
+                hint=f"export {self.url_env}=valkey://user:password@host",
             )
 
 

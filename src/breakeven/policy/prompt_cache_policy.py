@@ -73,11 +73,6 @@ class PromptCachePolicy:
         read_tokens = request.tokens_to(reads[OURS])
         return Marks(marked, read_tokens, request.tokens_to(tops[OURS]) - read_tokens)
 
-    def watch(self, prefixes: Sequence[Prefix], input_tokens: int, at_s: float) -> None:
-        """Learn from a request that is not for us to mark, such as one that its caller has marked."""
-        request = self._read(prefixes, input_tokens, at_s)
-        self._count(request, self._learn(request))
-
     def settle(self, expected: Marks, read_tokens: int, written_tokens: int) -> None:
         """Correct the purse by what the provider billed, where that is not what ``decide`` expected.
 
